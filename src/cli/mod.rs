@@ -1,0 +1,146 @@
+//! Arguments to commands.
+
+mod serve;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Anonymous, Config, ConfigError, LogFormat};
+
+/// Write together in a browser, or behind your own Yjs editor. Every edit is kept.
+///
+/// Without a command, coscribe serves: it opens (or makes) the database, prints its address and
+/// waits for people. Open the address in a browser and share the link of a note, or point a
+/// y-websocket client at ws://ADDRESS/sync and a Hocuspocus provider at ws://ADDRESS/collab.
+#[derive(Debug, Parser)]
+#[command(name = "coscribe", version, args_conflicts_with_subcommands = true)]
+#[command(after_help = "Examples:
+  coscribe                                   serve on http://127.0.0.1:4110, database coscribe.db
+  coscribe --listen 0.0.0.0:80 --anonymous write   let everybody in the network write
+  coscribe serve --database /var/lib/notes.db --log-format json
+  coscribe config > coscribe.toml            all settings with their values, to edit
+
+Every setting can be given three ways; the later wins:
+  limits.outbox_bytes_max = 1048576          in the file given by --config
+  COSCRIBE_LIMITS_OUTBOX_BYTES_MAX=1048576   in the environment
+  --set limits.outbox_bytes_max=1048576      on the command line")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve documents and the web app (what happens without a command)
+    Serve(Settings),
+    /// Print all settings as they would be used
+    Config(Settings),
+}
+
+#[derive(Debug, Args)]
+struct Settings {
+    /// Address and port; port 0 takes a free one [default: 127.0.0.1:4110]
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<String>,
+    /// The SQLite file, made when it is not there [default: coscribe.db]
+    #[arg(long, value_name = "FILE")]
+    database: Option<PathBuf>,
+    /// What people without a login may do; "auto" is write, on this machine only [default: auto]
+    #[arg(long, value_enum)]
+    anonymous: Option<Anonymous>,
+    /// When others see an edit: when it is on "disk", or already when it is in the log of this
+    /// "process" (quicker; a power cut can take back what was seen, never what was called saved)
+    /// [default: disk]
+    #[arg(long, value_name = "disk|process")]
+    durability: Option<String>,
+    /// A web origin whose pages may connect, beside this server's own; may be given again
+    #[arg(long = "allow-origin", value_name = "ORIGIN")]
+    allowed_origins: Vec<String>,
+    /// Settings in TOML
+    #[arg(long, value_name = "FILE", env = "COSCRIBE_CONFIG")]
+    config: Option<PathBuf>,
+    /// What is logged on standard error: error, warn, info, debug [default: info]
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+    /// Log lines for people or for programs [default: text]
+    #[arg(long, value_enum)]
+    log_format: Option<LogFormat>,
+    /// Any other setting; `coscribe config` lists them
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    set: Vec<(String, String)>,
+}
+
+impl Settings {
+    fn load(self) -> Result<Config, ConfigError> {
+        let mut set = self.set;
+        let mut add = |key: &str, value: Option<String>| {
+            set.extend(value.map(|value| (key.to_owned(), value)));
+        };
+        add("listen", self.listen);
+        add("database", self.database.map(|path| path.to_string_lossy().into_owned()));
+        add("anonymous", self.anonymous.map(word));
+        add("durability", self.durability);
+        add("log.filter", self.log);
+        add("log.format", self.log_format.map(word));
+        let origins = self.allowed_origins.join(",");
+        add("allowed_origins", Some(origins).filter(|origins| !origins.is_empty()));
+        let env = std::env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+        Config::load(self.config.as_deref(), env, &set)
+    }
+}
+
+/// Runs the command that was given.
+///
+/// # Errors
+/// In words for people.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command.unwrap_or(Command::Serve(cli.settings)) {
+        Command::Serve(settings) => serve::run(settings.load()?),
+        Command::Config(settings) => {
+            print!("{}", settings.load()?.to_toml());
+            Ok(())
+        }
+    }
+}
+
+fn word(value: impl clap::ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_win_over_everything() {
+        let cli = Cli::parse_from([
+            "coscribe",
+            "--listen",
+            "127.0.0.1:0",
+            "--anonymous",
+            "read",
+            "--set",
+            "limits.mailbox_len=7",
+        ]);
+        let config = cli.settings.load().expect("valid settings");
+        assert_eq!(config.listen.port(), 0);
+        assert_eq!(config.anonymous, Anonymous::Read);
+        assert_eq!(config.limits.mailbox_len, 7);
+    }
+}

@@ -1,0 +1,450 @@
+//! Every setting, with its default, its unit, and what happens at a limit.
+//!
+//! Order, later wins: defaults, the TOML file, `COSCRIBE_*` variables, flags. All of them name the
+//! same keys: `limits.frame_bytes_max` in the file is `COSCRIBE_LIMITS_FRAME_BYTES_MAX` in the
+//! environment and `--set limits.frame_bytes_max=…` on the command line. What is wrong is listed in
+//! one go. `coscribe.example.toml` shows the defaults; a test compares it with this file.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::Durability;
+
+/// In front of every environment variable that is a setting.
+const ENV_PREFIX: &str = "COSCRIBE_";
+
+/// Variables with the prefix that other parts of the project read.
+const ENV_OTHERS: [&str; 3] = ["COSCRIBE_CONFIG", "COSCRIBE_BIN", "COSCRIBE_WEB"];
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Address and port to serve on. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The SQLite file; made when it is not there.
+    pub database: PathBuf,
+    /// When other people see an update: after it is on disk, or after it is in the log.
+    pub durability: Durability,
+    /// What people without a login may do.
+    pub anonymous: Anonymous,
+    /// Web origins whose pages may open a socket, beside the server's own (`https://wiki.example`).
+    pub allowed_origins: Vec<String>,
+    /// Logging.
+    pub log: Log,
+    /// Intervals and deadlines.
+    pub timing: Timing,
+    /// Limits.
+    pub limits: Limits,
+}
+
+/// What people without a login may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Anonymous {
+    /// Write where only this machine can connect; elsewhere the server does not start.
+    Auto,
+    /// Nothing.
+    None,
+    /// Read, and show a cursor.
+    Read,
+    /// Read and write.
+    Write,
+}
+
+/// Logging.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// What is logged: `error`, `warn`, `info`, `debug`, or a `tracing` filter.
+    pub filter: String,
+    /// One line of text or one JSON object an event, on standard error.
+    pub format: LogFormat,
+}
+
+/// Shape of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Intervals and deadlines, in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timing {
+    /// The longest that a crowded document gathers updates before it writes and publishes them.
+    pub flush_interval_max_ms: u64,
+    /// The longest that a crowded document gathers cursor movements.
+    pub awareness_interval_max_ms: u64,
+    /// A document without anybody in it is unloaded after this time.
+    pub idle_timeout_ms: u64,
+    /// A socket is pinged this often.
+    pub ping_interval_ms: u64,
+    /// A socket from which nothing at all came for this time is dropped.
+    pub peer_timeout_ms: u64,
+    /// A client to which nothing was sent for this time gets a harmless filler, because stock
+    /// clients reconnect after 30 s of silence and do not count pings.
+    pub filler_interval_ms: u64,
+    /// A Hocuspocus socket that has opened no document by then is closed with 4408.
+    pub login_timeout_ms: u64,
+    /// A request head that has not arrived by then ends the connection.
+    pub request_timeout_ms: u64,
+    /// Ending waits this long for documents and sockets before it gives up on them.
+    pub shutdown_timeout_ms: u64,
+}
+
+/// Limits. At each the caller gets a clear error in its own protocol and nobody else notices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Bytes of one WebSocket message. Over it: close 1009.
+    pub frame_bytes_max: usize,
+    /// Bytes of one update. Over it: not applied, answered negatively.
+    pub update_bytes_max: usize,
+    /// Bytes of a document's encoded state. At it: further updates are answered negatively.
+    pub document_bytes_max: usize,
+    /// Subdocument references in one update. Over it: not applied, answered negatively.
+    pub update_subdocuments_max: usize,
+    /// Sessions in one document. At it: further ones are denied.
+    pub document_sessions_max: usize,
+    /// Documents open on one Hocuspocus socket. At it: further ones are denied.
+    pub connection_documents_max: usize,
+    /// Sockets in all. At it: the upgrade is answered with 503.
+    pub connections_max: usize,
+    /// Sockets from one network address. At it: the upgrade is answered with 429.
+    pub address_connections_max: usize,
+    /// Documents in memory. At it: further ones are denied until others are idle.
+    pub documents_live_max: usize,
+    /// Messages a second from one socket, with a burst of four seconds' worth. Over it: the socket
+    /// is read more slowly.
+    pub connection_messages_per_s_max: u32,
+    /// Bytes a second from one socket, with a burst of four seconds' worth. Over it: the socket is
+    /// read more slowly.
+    pub connection_bytes_per_s_max: u32,
+    /// Frames that cannot be read on one y-websocket socket. Over it: close 4400, or 1003 for text.
+    pub unreadable_frames_max: u32,
+    /// Bytes waiting to be sent on one socket. Over it: no more updates are queued; when the queue
+    /// is empty the session gets one difference with everything it lacks.
+    pub outbox_bytes_max: usize,
+    /// Messages waiting in one document's mailbox. At it: the sockets that fill it are not read.
+    pub mailbox_len: usize,
+    /// Bytes of updates that wait for the log in one document. At it: its writers' sockets are not
+    /// read; while the log fails: further updates are answered negatively and asked for again.
+    pub waiting_bytes_max: usize,
+    /// Bytes of one client's awareness state. Over it: the state is ignored.
+    pub awareness_state_bytes_max: usize,
+    /// Client ids that one session may introduce to awareness. Over it: the state is ignored.
+    pub session_awareness_clients_max: usize,
+    /// Updates that wait to be written in all documents. At it: documents wait.
+    pub log_queue_len: usize,
+    /// Bytes written to the log in one transaction.
+    pub log_batch_bytes_max: usize,
+    /// Log rows after which a snapshot is taken.
+    pub snapshot_rows: u64,
+    /// Bytes of log after which a snapshot is taken (at least the size of the last snapshot).
+    pub snapshot_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 4110)),
+            database: PathBuf::from("coscribe.db"),
+            durability: Durability::Disk,
+            anonymous: Anonymous::Auto,
+            allowed_origins: Vec::new(),
+            log: Log { filter: "info".into(), format: LogFormat::Text },
+            timing: Timing::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            flush_interval_max_ms: 20,
+            awareness_interval_max_ms: 100,
+            idle_timeout_ms: 60_000,
+            ping_interval_ms: 20_000,
+            peer_timeout_ms: 50_000,
+            filler_interval_ms: 12_000,
+            login_timeout_ms: 60_000,
+            request_timeout_ms: 10_000,
+            shutdown_timeout_ms: 8_000,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            frame_bytes_max: 16 << 20,
+            update_bytes_max: 16 << 20,
+            document_bytes_max: 128 << 20,
+            update_subdocuments_max: 1_000,
+            document_sessions_max: 10_000,
+            connection_documents_max: 1_000,
+            connections_max: 20_000,
+            address_connections_max: 10_000,
+            documents_live_max: 10_000,
+            connection_messages_per_s_max: 25_000,
+            connection_bytes_per_s_max: 64 << 20,
+            unreadable_frames_max: 100,
+            outbox_bytes_max: 1 << 20,
+            mailbox_len: 256,
+            waiting_bytes_max: 8 << 20,
+            awareness_state_bytes_max: 64 << 10,
+            session_awareness_clients_max: 32,
+            log_queue_len: 1_024,
+            log_batch_bytes_max: 8 << 20,
+            snapshot_rows: 5_000,
+            snapshot_bytes: 1 << 20,
+        }
+    }
+}
+
+/// Everything that is wrong with the settings, one line each.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct ConfigError(pub Vec<String>);
+
+impl Config {
+    /// Puts the layers on top of each other and checks the result.
+    ///
+    /// `set` holds `key=value` pairs as flags give them; `env` all variables of the environment.
+    ///
+    /// # Errors
+    /// Lists everything that is wrong, with the place it came from.
+    pub fn load(
+        file: Option<&Path>,
+        env: impl Iterator<Item = (String, String)>,
+        set: &[(String, String)],
+    ) -> Result<Self, ConfigError> {
+        let mut faults = Vec::new();
+        let mut table = default_table();
+        if let Some(path) = file {
+            merge_file(&mut table, path, &mut faults);
+        }
+        merge_env(&mut table, env, &mut faults);
+        for (key, value) in set {
+            if let Err(fault) = set_key(&mut table, key, value) {
+                faults.push(fault);
+            }
+        }
+        if !faults.is_empty() {
+            return Err(ConfigError(faults));
+        }
+        let config: Self = table.try_into().map_err(|e: toml::de::Error| {
+            ConfigError(vec![e.message().to_owned()])
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The settings as a TOML file.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("every setting can be written as TOML")
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let (timing, limits) = (&self.timing, &self.limits);
+        let mut faults = Vec::new();
+        let mut require = |holds: bool, rule: &str| {
+            if !holds {
+                faults.push(rule.to_owned());
+            }
+        };
+        require(limits.frame_bytes_max >= 1_024, "limits.frame_bytes_max must be at least 1024");
+        require(
+            limits.update_bytes_max <= limits.frame_bytes_max,
+            "limits.update_bytes_max must not be over limits.frame_bytes_max",
+        );
+        require(limits.mailbox_len >= 1, "limits.mailbox_len must be at least 1");
+        require(limits.log_queue_len >= 1, "limits.log_queue_len must be at least 1");
+        require(limits.outbox_bytes_max >= 1, "limits.outbox_bytes_max must be at least 1");
+        require(limits.waiting_bytes_max >= 1, "limits.waiting_bytes_max must be at least 1");
+        require(
+            limits.connection_messages_per_s_max >= 1 && limits.connection_bytes_per_s_max >= 1,
+            "limits.connection_messages_per_s_max and connection_bytes_per_s_max must be at least 1",
+        );
+        require(
+            (1..timing.peer_timeout_ms).contains(&timing.ping_interval_ms),
+            "timing.ping_interval_ms must be at least 1 and under timing.peer_timeout_ms",
+        );
+        require(timing.filler_interval_ms >= 1, "timing.filler_interval_ms must be at least 1");
+        if faults.is_empty() { Ok(()) } else { Err(ConfigError(faults)) }
+    }
+}
+
+fn default_table() -> toml::Table {
+    toml::Table::try_from(Config::default()).expect("the defaults can be written as TOML")
+}
+
+fn merge_file(table: &mut toml::Table, path: &Path, faults: &mut Vec<String>) {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) => return faults.push(format!("cannot read {}: {e}", path.display())),
+    };
+    match text.parse::<toml::Table>() {
+        Ok(layer) => merge_table(table, layer, path, "", faults),
+        Err(e) => faults.push(format!("{}: {e}", path.display())),
+    }
+}
+
+fn merge_table(
+    table: &mut toml::Table,
+    layer: toml::Table,
+    path: &Path,
+    within: &str,
+    faults: &mut Vec<String>,
+) {
+    for (key, value) in layer {
+        let name = format!("{within}{key}");
+        match (table.get_mut(&key), value) {
+            (Some(toml::Value::Table(inner)), toml::Value::Table(layer)) => {
+                merge_table(inner, layer, path, &format!("{name}."), faults);
+            }
+            (Some(slot), value) if slot.same_type(&value) => *slot = value,
+            (Some(slot), value) => faults.push(format!(
+                "{}: {name} must be of type {}, not {}",
+                path.display(),
+                slot.type_str(),
+                value.type_str()
+            )),
+            (None, _) => faults.push(format!("{}: there is no setting {name}", path.display())),
+        }
+    }
+}
+
+fn merge_env(
+    table: &mut toml::Table,
+    env: impl Iterator<Item = (String, String)>,
+    faults: &mut Vec<String>,
+) {
+    let keys = leaf_keys(table, "");
+    for (variable, value) in env {
+        let Some(name) = variable.strip_prefix(ENV_PREFIX) else { continue };
+        if ENV_OTHERS.contains(&variable.as_str()) {
+            continue;
+        }
+        let key = keys.iter().find(|key| key.replace('.', "_").to_ascii_uppercase() == name);
+        let merged = match key {
+            Some(key) => set_key(table, key, &value).map_err(|fault| format!("{variable}: {fault}")),
+            None => Err(format!("{variable} is not a setting; `coscribe config` lists them")),
+        };
+        if let Err(fault) = merged {
+            faults.push(fault);
+        }
+    }
+}
+
+/// `a.b` for every value that is not a table.
+fn leaf_keys(table: &toml::Table, within: &str) -> Vec<String> {
+    let mut keys = Vec::new();
+    for (key, value) in table {
+        match value {
+            toml::Value::Table(inner) => keys.extend(leaf_keys(inner, &format!("{within}{key}."))),
+            _ => keys.push(format!("{within}{key}")),
+        }
+    }
+    keys
+}
+
+/// Sets one key to a value written as text; the default's type says how to read it.
+fn set_key(table: &mut toml::Table, key: &str, text: &str) -> Result<(), String> {
+    let unknown = || format!("there is no setting {key}; `coscribe config` lists them");
+    let (path, leaf) = match key.rsplit_once('.') {
+        Some((path, leaf)) => (Some(path), leaf),
+        None => (None, key),
+    };
+    let table = match path {
+        Some(path) => table.get_mut(path).and_then(|v| v.as_table_mut()).ok_or_else(unknown)?,
+        None => table,
+    };
+    let slot = table.get_mut(leaf).ok_or_else(unknown)?;
+    *slot = match slot {
+        toml::Value::Integer(_) => toml::Value::Integer(
+            text.replace('_', "").parse().map_err(|_| format!("{key} must be a number, not {text:?}"))?,
+        ),
+        toml::Value::Array(_) => toml::Value::Array(
+            text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(Into::into).collect(),
+        ),
+        toml::Value::String(_) => toml::Value::String(text.to_owned()),
+        _ => return Err(unknown()),
+    };
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn no_env() -> impl Iterator<Item = (String, String)> {
+        std::iter::empty()
+    }
+
+    fn pair(key: &str, value: &str) -> (String, String) {
+        (key.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn later_layers_win() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("c.toml");
+        std::fs::write(&file, "listen = \"127.0.0.1:1\"\n[limits]\nmailbox_len = 1\noutbox_bytes_max = 10\n")
+            .expect("a file");
+        let env = [
+            pair("COSCRIBE_LIMITS_MAILBOX_LEN", "2"),
+            pair("COSCRIBE_ALLOWED_ORIGINS", "https://a.example, https://b.example"),
+            pair("COSCRIBE_BIN", "ignored"),
+            pair("PATH", "ignored"),
+        ];
+        let set = [pair("limits.mailbox_len", "3"), pair("durability", "process")];
+        let config = Config::load(Some(&file), env.into_iter(), &set).expect("valid settings");
+        assert_eq!(config.listen.port(), 1);
+        assert_eq!(config.limits.mailbox_len, 3);
+        assert_eq!(config.limits.outbox_bytes_max, 10);
+        assert_eq!(config.durability, Durability::Process);
+        assert_eq!(config.allowed_origins, ["https://a.example", "https://b.example"]);
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_listed_with_its_place() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("c.toml");
+        std::fs::write(&file, "lissten = 1\n[limits]\nmailbox_len = \"x\"\n").expect("a file");
+        let env = [pair("COSCRIBE_LIMITS_MAILBOX", "2")];
+        let set = [pair("timing.nope", "3"), pair("limits.mailbox_len", "many")];
+        let faults = Config::load(Some(&file), env.into_iter(), &set).expect_err("faults").0;
+        assert_eq!(faults.len(), 5, "{faults:?}");
+        for part in ["lissten", "must be of type integer", "MAILBOX is not", "timing.nope", "many"] {
+            assert!(faults.iter().any(|fault| fault.contains(part)), "{part}: {faults:?}");
+        }
+    }
+
+    #[test]
+    fn values_that_contradict_each_other_are_refused() {
+        let set = [pair("timing.ping_interval_ms", "90000"), pair("limits.frame_bytes_max", "9")];
+        let faults = Config::load(None, no_env(), &set).expect_err("faults").0;
+        assert_eq!(faults.len(), 3, "{faults:?}");
+    }
+
+    #[test]
+    fn the_example_file_shows_the_defaults() {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("coscribe.example.toml");
+        let config = Config::load(Some(&example), no_env(), &[]).expect("a valid example");
+        assert_eq!(config, Config::default());
+        let text = std::fs::read_to_string(&example).expect("the example");
+        for key in leaf_keys(&default_table(), "") {
+            let leaf = key.rsplit('.').next().unwrap_or(&key);
+            assert!(text.contains(&format!("\n{leaf} = ")), "the example does not show {key}");
+        }
+    }
+}

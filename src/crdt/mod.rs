@@ -1,0 +1,10 @@
+//! The CRDT: what an update may look like, and the replica that integrates it.
+//!
+//! The only room that names yrs. Nothing here knows about sessions, logs or time.
+
+mod depth;
+pub mod lint;
+mod replica;
+
+pub use lint::{LintLimits, Summary};
+pub use replica::{Broken, Fingerprint, Integrated, Linted, Replica, RestoreError, StateVector, Verdict};

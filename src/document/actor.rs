@@ -1,0 +1,547 @@
+//! The shell around the core: messages become inputs, effects become work, what comes back is the
+//! next input. Decides nothing.
+//!
+//! One actor per live document, on an arbiter that the hub chose. It alone touches its replica. It
+//! never waits for a session. A panic in the core ends this document's sessions with a word that
+//! says that nothing saved is lost; the hub reads the document from the log when somebody comes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix::prelude::*;
+use bytes::Bytes;
+use tokio::sync::{oneshot, watch};
+use tracing::{debug, error, warn};
+
+use super::core::{Core, CoreLimits};
+use super::input::{About, Effect, Ending, Input, Loaded, Record};
+use crate::clock::{self, Clock};
+use crate::crdt::{Fingerprint, Replica, RestoreError};
+use crate::fanout::{self, Close, Drained, Port};
+use crate::id::{DocumentId, Seq, SessionId};
+use crate::metrics::Metrics;
+use crate::store::{AppendError, Commit, LoadError, LogRecord, Store};
+use crate::wire::{Dialect, Reply};
+
+/// Close code of a session that sent what cannot be taken; permanent, so clients do not hurry back.
+const REFUSED: u16 = 4400;
+
+/// RFC 6455: try again later.
+const TRY_AGAIN_LATER: u16 = 1013;
+
+/// A hub that cannot take a report is told again after this time.
+const REPORT_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// What every document of a server shares.
+#[derive(Clone)]
+pub struct Shared {
+    /// The log.
+    pub store: Store,
+    /// Measured by.
+    pub limits: CoreLimits,
+    /// Messages that may wait for one document.
+    pub mailbox_len: usize,
+    /// A document without anybody in it is offered for retirement after this time.
+    pub idle_timeout: Duration,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+}
+
+/// "I want to take part."
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Joined, Denied>")]
+pub struct Join {
+    /// What the core has to know.
+    pub about: About,
+    /// Where replies go.
+    pub port: Port,
+    /// Set when the document has ended the session.
+    pub ended: Arc<AtomicBool>,
+}
+
+/// What a session gets when it has joined.
+#[derive(Debug)]
+pub struct Joined {
+    /// True while so many updates wait for the log that writers should not be read.
+    pub crowded: watch::Receiver<bool>,
+}
+
+/// The session cannot take part. The text is for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Denied(pub String);
+
+/// What a session says.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Tell(pub Input);
+
+/// "Get everything that was accepted into the log"; answered when that is so.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Flush;
+
+/// From the hub: end if nobody is here.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Retire;
+
+/// To the hub, about the life of a document.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Report {
+    /// Which document.
+    pub document: DocumentId,
+    /// Which of its actors.
+    pub generation: u64,
+    /// What is the matter.
+    pub news: News,
+}
+
+/// What a document tells the hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// Nobody has been here for a while.
+    Idle,
+    /// Asked to retire, but somebody came.
+    Kept,
+    /// It has ended; everything is in the log.
+    Ended,
+}
+
+/// One live document.
+pub struct DocumentActor {
+    id: DocumentId,
+    generation: u64,
+    shared: Shared,
+    hub: Recipient<Report>,
+    clock: Clock,
+    core: Core,
+    parts: BTreeMap<SessionId, Part>,
+    joining: HashMap<SessionId, (Part, oneshot::Sender<Result<Joined, Denied>>)>,
+    flushing: Vec<oneshot::Sender<()>>,
+    crowded: watch::Sender<bool>,
+    idle_since: Option<Duration>,
+    wake: Option<(Duration, SpawnHandle)>,
+}
+
+#[derive(Debug)]
+struct Part {
+    port: Port,
+    ended: Arc<AtomicBool>,
+}
+
+impl DocumentActor {
+    /// A document that starts to read its log as soon as it is started.
+    pub fn new(id: DocumentId, generation: u64, shared: Shared, hub: Recipient<Report>) -> Self {
+        Self {
+            id,
+            generation,
+            core: Core::new(shared.limits.clone()),
+            shared,
+            hub,
+            clock: Clock::new(),
+            parts: BTreeMap::new(),
+            joining: HashMap::new(),
+            flushing: Vec::new(),
+            crowded: watch::Sender::new(false),
+            idle_since: None,
+            wake: None,
+        }
+    }
+
+    fn input(&mut self, input: Input, ctx: &mut Context<Self>) {
+        let now = self.clock.now();
+        let handled = catch_unwind(AssertUnwindSafe(|| self.core.handle(input, now)));
+        let Ok(effects) = handled else {
+            return self.panicked(ctx);
+        };
+        for effect in effects {
+            self.run(effect, ctx);
+        }
+        let crowded = self.core.is_crowded();
+        self.crowded.send_if_modified(|was| std::mem::replace(was, crowded) != crowded);
+        self.set_wake(ctx);
+    }
+
+    fn run(&mut self, effect: Effect, ctx: &mut Context<Self>) {
+        match effect {
+            Effect::Load => self.load(ctx),
+            Effect::Append { records } => self.append(records, ctx),
+            Effect::WriteSnapshot { seq, bytes, fingerprint } => {
+                self.write_snapshot(seq, bytes, fingerprint, ctx);
+            }
+            Effect::Quarantine { record, reason } => self.quarantine(record, reason, ctx),
+            Effect::Welcome { session } => self.welcome(session),
+            Effect::Deny { session, reason } => self.deny(session, Denied(reason)),
+            Effect::Send { session, reply } => {
+                if let Some(part) = self.parts.get(&session) {
+                    part.port.send(&reply);
+                }
+            }
+            Effect::Publish { reply, except } => self.publish(&reply, &except, ctx),
+            Effect::Resume { session } => {
+                if let Some(part) = self.parts.get_mut(&session) {
+                    part.port.stalled = false;
+                }
+            }
+            Effect::End { session, why } => self.end(session, why),
+            Effect::Flushed => self.flushing.drain(..).for_each(|waiter| {
+                // Whoever asked may have gone; then nobody needs the answer.
+                let _ = waiter.send(());
+            }),
+            Effect::Retired => self.stop(ctx),
+            Effect::Kept => self.report(News::Kept, ctx),
+            Effect::Fail { reason } => {
+                warn!(document.id = %self.id, reason, "document cannot be served");
+                self.stop(ctx);
+            }
+        }
+    }
+
+    fn load(&self, ctx: &mut Context<Self>) {
+        let loading = load(self.shared.store.clone(), self.id.clone());
+        let started = self.clock.now();
+        ctx.spawn(loading.into_actor(self).map(move |loaded, actor, ctx| {
+            let elapsed = actor.clock.now() - started;
+            actor.shared.metrics.load_seconds.observe(elapsed.as_secs_f64());
+            let input = match loaded {
+                Ok(loaded) => {
+                    debug!(
+                        document.id = %actor.id, log.last = loaded.last.0, log.tail = loaded.rows,
+                        elapsed_ms = elapsed.as_secs_f64() * 1e3, "document loaded"
+                    );
+                    Input::Loaded(Box::new(loaded))
+                }
+                Err(NotLoaded { reason, lasting }) => {
+                    error!(document.id = %actor.id, reason, "document could not be loaded");
+                    Input::LoadFailed { reason, lasting }
+                }
+            };
+            actor.input(input, ctx);
+        }));
+    }
+
+    fn append(&self, records: Vec<Record>, ctx: &mut Context<Self>) {
+        let at_ms = clock::unix_ms();
+        let records = records.into_iter().map(|record| stamped(record, at_ms)).collect();
+        let (store, id) = (self.shared.store.clone(), self.id.clone());
+        let append = async move { store.append(id, records).await };
+        ctx.spawn(append.into_actor(self).map(|committed, actor, ctx| match committed {
+            Ok(commit) => actor.committed(commit, ctx),
+            Err(e) => actor.commit_failed(&e, ctx),
+        }));
+    }
+
+    fn committed(&mut self, commit: Commit, ctx: &mut Context<Self>) {
+        let Commit { last, durable } = commit;
+        self.input(Input::Committed { last, durable: durable.is_none() }, ctx);
+        let Some(durable) = durable else { return };
+        ctx.spawn(durable.into_actor(self).map(|durable, actor, ctx| {
+            let reason = "the disk did not keep what was written to it".to_owned();
+            let input = match durable {
+                Ok(()) => Input::Durable,
+                Err(_) => Input::LoadFailed { reason, lasting: true },
+            };
+            actor.input(input, ctx);
+        }));
+    }
+
+    fn commit_failed(&mut self, e: &AppendError, ctx: &mut Context<Self>) {
+        warn!(document.id = %self.id, reason = %e, "updates could not be stored; trying again");
+        self.input(Input::CommitFailed { reason: e.to_string() }, ctx);
+    }
+
+    fn write_snapshot(
+        &self,
+        seq: Seq,
+        bytes: Bytes,
+        fingerprint: Fingerprint,
+        ctx: &mut Context<Self>,
+    ) {
+        let (store, id) = (self.shared.store.clone(), self.id.clone());
+        let len = bytes.len();
+        let write = async move {
+            let verified = bytes.clone();
+            let matches = tokio::task::spawn_blocking(move || fingerprint.matches(&verified));
+            if !matches.await.unwrap_or(false) {
+                return Err("it does not restore to the document".to_owned());
+            }
+            let written = store.write_snapshot(id, seq, bytes, clock::unix_ms()).await;
+            written.map_err(|e| e.to_string())
+        };
+        ctx.spawn(write.into_actor(self).map(move |written, actor, ctx| {
+            match &written {
+                Ok(()) => {
+                    actor.shared.metrics.snapshots.inc();
+                    debug!(document.id = %actor.id, seq = seq.0, bytes = len, "snapshot written");
+                }
+                Err(reason) => {
+                    warn!(document.id = %actor.id, seq = seq.0, reason, "snapshot not written");
+                }
+            }
+            actor.input(Input::SnapshotEnded { written: written.is_ok() }, ctx);
+        }));
+    }
+
+    fn quarantine(&self, record: Record, reason: String, ctx: &mut Context<Self>) {
+        self.shared.metrics.quarantined.inc();
+        let connection = record.connection;
+        let bytes = record.bytes.len();
+        warn!(
+            document.id = %self.id, connection.id = connection.0, update.bytes = bytes, reason,
+            "update refused and put into quarantine"
+        );
+        let (store, id) = (self.shared.store.clone(), self.id.clone());
+        let record = stamped(record, clock::unix_ms());
+        let keep = async move { store.quarantine(id, record, reason).await };
+        ctx.spawn(keep.into_actor(self).map(|kept, actor, _| {
+            if let Err(e) = kept {
+                warn!(document.id = %actor.id, reason = %e, "refused update could not be kept");
+            }
+        }));
+    }
+
+    fn welcome(&mut self, session: SessionId) {
+        let Some((part, answer)) = self.joining.remove(&session) else { return };
+        self.parts.insert(session, part);
+        // A caller that has gone is told apart by its `Left`.
+        let _ = answer.send(Ok(Joined { crowded: self.crowded.subscribe() }));
+    }
+
+    fn deny(&mut self, session: SessionId, denied: Denied) {
+        if let Some((_, answer)) = self.joining.remove(&session) {
+            // As above.
+            let _ = answer.send(Err(denied));
+        }
+    }
+
+    fn publish(&mut self, reply: &Reply, except: &[SessionId], ctx: &mut Context<Self>) {
+        let hearing = self.parts.iter_mut().filter(|(id, _)| !except.contains(id));
+        let stalled = fanout::publish(hearing.map(|(_, part)| &mut part.port), reply);
+        self.shared.metrics.published.inc();
+        for session in stalled {
+            self.shared.metrics.stalls.inc();
+            self.input(Input::Stalled { session }, ctx);
+            if let Some(part) = self.parts.get(&session) {
+                let drained = ctx.address().recipient();
+                part.port.outbox.notify_when_drained(session, drained);
+            }
+        }
+    }
+
+    fn end(&mut self, session: SessionId, why: Ending) {
+        let (code, reason) = match why {
+            Ending::Refused(reason) => (REFUSED, reason),
+            Ending::Unavailable(reason) => (TRY_AGAIN_LATER, reason),
+        };
+        if let Some(part) = self.parts.remove(&session) {
+            part.end(code, &reason);
+        }
+    }
+
+    fn panicked(&mut self, ctx: &mut Context<Self>) {
+        error!(document.id = %self.id, "document failed; it will be read again from the log");
+        self.shared.metrics.panics.inc();
+        let reason = "the document had to be reopened; what was saved is safe";
+        for (_, part) in std::mem::take(&mut self.parts) {
+            part.end(TRY_AGAIN_LATER, reason);
+        }
+        for (_, (_, answer)) in self.joining.drain() {
+            // As above.
+            let _ = answer.send(Err(Denied(reason.to_owned())));
+        }
+        self.stop(ctx);
+    }
+
+    fn stop(&mut self, ctx: &mut Context<Self>) {
+        self.report(News::Ended, ctx);
+        ctx.stop();
+    }
+
+    fn report(&mut self, news: News, ctx: &mut Context<Self>) {
+        let report = Report { document: self.id.clone(), generation: self.generation, news };
+        match (self.hub.try_send(report), news) {
+            (Ok(()), _) | (Err(SendError::Closed(_)), _) => {}
+            // The hub notices by itself that an actor has ended.
+            (Err(SendError::Full(_)), News::Ended) => {}
+            (Err(SendError::Full(_)), News::Idle) => self.idle_since = Some(self.clock.now()),
+            (Err(SendError::Full(report)), News::Kept) => {
+                ctx.run_later(REPORT_AGAIN_AFTER, move |actor, ctx| actor.report(report.news, ctx));
+            }
+        }
+    }
+
+    /// Arms the timer for the next thing that time alone brings.
+    fn set_wake(&mut self, ctx: &mut Context<Self>) {
+        let now = self.clock.now();
+        if self.core.is_idle() && self.joining.is_empty() {
+            self.idle_since.get_or_insert(now);
+        } else {
+            self.idle_since = None;
+        }
+        let retire_at = self.idle_since.map(|since| since + self.shared.idle_timeout);
+        let Some(at) = [self.core.next_wake(), retire_at].into_iter().flatten().min() else {
+            return;
+        };
+        match self.wake {
+            Some((armed, _)) if armed <= at => return,
+            Some((_, handle)) => ctx.cancel_future(handle),
+            None => false,
+        };
+        let handle = ctx.run_later(at.saturating_sub(now), |actor, ctx| {
+            actor.wake = None;
+            actor.woken(ctx);
+        });
+        self.wake = Some((at, handle));
+    }
+
+    fn woken(&mut self, ctx: &mut Context<Self>) {
+        let now = self.clock.now();
+        if self.idle_since.is_some_and(|since| since + self.shared.idle_timeout <= now) {
+            // Asked once; if somebody comes, the clock starts anew.
+            self.idle_since = Some(now);
+            self.report(News::Idle, ctx);
+        }
+        self.input(Input::Tick, ctx);
+    }
+}
+
+impl Part {
+    /// Tells the client that its part is over, in its own protocol.
+    fn end(self, code: u16, reason: &str) {
+        self.ended.store(true, Ordering::Release);
+        self.port.outbox.forget(self.port.session);
+        match self.port.dialect {
+            Dialect::YWebsocket => {
+                self.port.outbox.close(Close { code, reason: reason.to_owned() });
+            }
+            Dialect::Hocuspocus { .. } => self.port.send(&Reply::Closed { reason: reason.into() }),
+        }
+    }
+}
+
+impl Actor for DocumentActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(self.shared.mailbox_len);
+        self.shared.metrics.documents_loaded.inc();
+        self.input(Input::Tick, ctx);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        // Nothing is written here: after a panic the state cannot be trusted.
+        self.shared.metrics.documents_loaded.dec();
+        debug!(document.id = %self.id, "document unloaded");
+    }
+}
+
+impl Handler<Join> for DocumentActor {
+    type Result = ResponseFuture<Result<Joined, Denied>>;
+
+    fn handle(&mut self, join: Join, ctx: &mut Self::Context) -> Self::Result {
+        let Join { about, port, ended } = join;
+        let session = port.session;
+        let (answer, answered) = oneshot::channel();
+        self.joining.insert(session, (Part { port, ended }, answer));
+        self.input(Input::Joined { session, about }, ctx);
+        Box::pin(async move {
+            let gone = || Denied("the document could not be opened; please try again".to_owned());
+            answered.await.unwrap_or_else(|_| Err(gone()))
+        })
+    }
+}
+
+impl Handler<Tell> for DocumentActor {
+    type Result = ();
+
+    fn handle(&mut self, Tell(input): Tell, ctx: &mut Self::Context) {
+        if let Input::Left { session } = &input {
+            self.joining.remove(session);
+            if let Some(part) = self.parts.remove(session) {
+                part.port.outbox.forget(*session);
+            }
+        }
+        self.input(input, ctx);
+    }
+}
+
+impl Handler<Drained> for DocumentActor {
+    type Result = ();
+
+    fn handle(&mut self, Drained { session }: Drained, ctx: &mut Self::Context) {
+        self.input(Input::Drained { session }, ctx);
+    }
+}
+
+impl Handler<Flush> for DocumentActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Flush, ctx: &mut Self::Context) -> Self::Result {
+        let (done, flushed) = oneshot::channel();
+        self.flushing.push(done);
+        self.input(Input::Flush, ctx);
+        Box::pin(async move {
+            // An actor that ended before it could answer has nothing left to flush.
+            let _ = flushed.await;
+        })
+    }
+}
+
+impl Handler<Retire> for DocumentActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Retire, ctx: &mut Self::Context) {
+        if self.joining.is_empty() {
+            self.input(Input::Retire, ctx);
+        } else {
+            self.report(News::Kept, ctx);
+        }
+    }
+}
+
+
+fn stamped(record: Record, at_ms: i64) -> LogRecord {
+    let Record { connection, author, bytes } = record;
+    LogRecord { at_ms, author, connection, bytes }
+}
+
+/// Why a document could not be read.
+struct NotLoaded {
+    reason: String,
+    lasting: bool,
+}
+
+/// Reads snapshot and log; a snapshot that does not decode is left out, a log record never.
+async fn load(store: Store, id: DocumentId) -> Result<Loaded, NotLoaded> {
+    let mut below = None;
+    loop {
+        let stored = store.load(&id, below).await.map_err(|e| NotLoaded {
+            lasting: matches!(e, LoadError::Corrupt { .. }),
+            reason: e.to_string(),
+        })?;
+        let (rows, bytes, last) = (stored.tail.len() as u64, stored.tail_bytes, stored.last);
+        let snapshot_bytes = stored.snapshot.as_ref().map_or(0, |(_, bytes)| bytes.len());
+        let snapshot_seq = stored.snapshot.as_ref().map(|(seq, _)| *seq);
+        let restoring = tokio::task::spawn_blocking(move || {
+            let snapshot = stored.snapshot.as_ref().map(|(_, bytes)| bytes.as_ref());
+            Replica::restore(snapshot, &stored.tail)
+        });
+        let restored = restoring.await.map_err(|e| NotLoaded {
+            reason: format!("reading the log was interrupted: {e}"),
+            lasting: false,
+        })?;
+        match restored {
+            Ok(replica) => return Ok(Loaded { replica, last, rows, bytes, snapshot_bytes }),
+            Err(RestoreError::Snapshot(reason)) if snapshot_seq.is_some() => {
+                warn!(document.id = %id, reason, "snapshot is left out; reading more of the log");
+                below = snapshot_seq;
+            }
+            Err(e) => return Err(NotLoaded { reason: e.to_string(), lasting: true }),
+        }
+    }
+}

@@ -1,0 +1,503 @@
+//! The rules of one document: who is in it, what is taken, and what everybody is told when.
+//!
+//! `handle(input, now) -> effects`: no async, no clock, no randomness, no I/O; same inputs, same
+//! effects. How updates get through the log is in `flush`. The rules that must hold:
+//!
+//! - nobody is shown, and nobody is told "saved", what is not in the log;
+//! - the replica holds the log plus the batch in flight, nothing else;
+//! - a first sync is answered only while the replica equals the log.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::flush::{Flight, Held, Undurable, Waiting};
+use super::input::{About, Effect, Ending, Greeting, Input, Loaded, Record};
+use super::presence::{Presence, PresenceLimits};
+use crate::config::Config;
+use crate::crdt::{LintLimits, Linted, Replica, StateVector};
+use crate::id::{Seq, SessionId};
+use crate::wire::awareness::Entry;
+use crate::wire::{Reply, Text};
+
+/// What the rules are measured by; taken from the configuration.
+#[derive(Debug, Clone)]
+pub struct CoreLimits {
+    /// For every update, before it is decoded.
+    pub lint: LintLimits,
+    /// For every awareness state.
+    pub presence: PresenceLimits,
+    /// Sessions in the document.
+    pub sessions_max: usize,
+    /// Bytes of the encoded state, above which updates are refused.
+    pub document_bytes_max: usize,
+    /// Bytes of updates that wait for the log.
+    pub waiting_bytes_max: usize,
+    /// Updates that cannot be taken, per session.
+    pub refusals_max: u32,
+    /// Records of the log after which a snapshot is taken.
+    pub snapshot_rows: u64,
+    /// Bytes of the log after which a snapshot is taken.
+    pub snapshot_bytes: usize,
+    /// The longest that a crowded document gathers updates.
+    pub flush_interval_max: Duration,
+    /// The longest that a crowded document gathers awareness.
+    pub awareness_interval_max: Duration,
+}
+
+impl CoreLimits {
+    /// The limits that apply to one document.
+    pub fn new(config: &Config) -> Self {
+        let (limits, timing) = (&config.limits, &config.timing);
+        Self {
+            lint: LintLimits {
+                update_bytes_max: limits.update_bytes_max,
+                subdocuments_max: limits.update_subdocuments_max,
+                ..LintLimits::default()
+            },
+            presence: PresenceLimits {
+                state_bytes_max: limits.awareness_state_bytes_max,
+                session_clients_max: limits.session_awareness_clients_max,
+            },
+            sessions_max: limits.document_sessions_max,
+            document_bytes_max: limits.document_bytes_max,
+            waiting_bytes_max: limits.waiting_bytes_max,
+            refusals_max: limits.unreadable_frames_max,
+            snapshot_rows: limits.snapshot_rows,
+            snapshot_bytes: limits.snapshot_bytes,
+            flush_interval_max: Duration::from_millis(timing.flush_interval_max_ms),
+            awareness_interval_max: Duration::from_millis(timing.awareness_interval_max_ms),
+        }
+    }
+}
+
+/// One document.
+#[derive(Debug)]
+pub struct Core {
+    pub(super) limits: CoreLimits,
+    /// `None` while the log is being read.
+    pub(super) replica: Option<Replica>,
+    pub(super) log: LogState,
+    pub(super) sessions: BTreeMap<SessionId, Session>,
+    /// Sessions that came while the log was being read for the first time.
+    arriving: Vec<(SessionId, About)>,
+    presence: Presence,
+    next_awareness: Duration,
+    /// Accepted, linted, not yet integrated.
+    pub(super) waiting: VecDeque<Waiting>,
+    pub(super) waiting_bytes: usize,
+    /// Integrated, on its way to the log.
+    pub(super) flight: Option<Flight>,
+    /// In the log and published, not yet on disk (`durability = "process"`).
+    pub(super) undurable: VecDeque<Undurable>,
+    /// Held until the session whose client id they extend has been heard.
+    pub(super) held: Vec<Held>,
+    /// First syncs and catch-ups that wait until the replica equals the log.
+    pub(super) syncs: Vec<Sync>,
+    /// Where each client id stood before the batch that was published last.
+    pub(super) published_starts: Vec<(u64, u32)>,
+    pub(super) next_flush: Duration,
+    /// While the log fails: when to try again.
+    pub(super) retry_at: Option<Duration>,
+    pub(super) failures: u32,
+    /// After damage of unknown origin: integrate one update at a time.
+    pub(super) careful: bool,
+    pub(super) snapshot_in_flight: bool,
+    /// The log is being read.
+    pub(super) loading: bool,
+    pub(super) ending: EndingPhase,
+    pub(super) effects: Vec<Effect>,
+}
+
+/// Where the log stands.
+#[derive(Debug, Default)]
+pub(super) struct LogState {
+    pub(super) last: Seq,
+    pub(super) rows_since_snapshot: u64,
+    pub(super) bytes_since_snapshot: usize,
+    pub(super) snapshot_bytes: usize,
+    /// The log has been read at least once.
+    pub(super) was_loaded: bool,
+}
+
+/// Whether the document is about to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EndingPhase {
+    /// It is not.
+    No,
+    /// Somebody waits until everything accepted is in the log.
+    Flushing,
+    /// It was asked to retire and writes its last snapshot.
+    Retiring,
+}
+
+/// One connection's part in the document.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) about: About,
+    /// Updates that were neither taken nor refused for good: a later step 2 of this session covers
+    /// them, and its acknowledgement settles them, too.
+    pub(super) owed: u32,
+    /// Ask with step 1 once there is room again.
+    pub(super) ask_again: bool,
+    /// Updates in a row that left a hole.
+    pub(super) holes: u32,
+    /// Updates that could not be taken.
+    refusals: u32,
+    heard_awareness: bool,
+    /// Stalled: what it had for certain when its outbox was full.
+    pub(super) behind: Option<StateVector>,
+}
+
+/// A session that waits for everything it lacks.
+#[derive(Debug)]
+pub(super) struct Sync {
+    pub(super) session: SessionId,
+    pub(super) vector: StateVector,
+    pub(super) kind: SyncKind,
+}
+
+/// Why a session waits for everything it lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SyncKind {
+    /// It sent step 1.
+    Step,
+    /// Its outbox was full.
+    CatchUp,
+}
+
+impl Core {
+    /// A document whose log is about to be read.
+    pub fn new(limits: CoreLimits) -> Self {
+        Self {
+            presence: Presence::new(limits.presence),
+            limits,
+            replica: None,
+            log: LogState::default(),
+            sessions: BTreeMap::new(),
+            arriving: Vec::new(),
+            next_awareness: Duration::ZERO,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            flight: None,
+            undurable: VecDeque::new(),
+            held: Vec::new(),
+            syncs: Vec::new(),
+            published_starts: Vec::new(),
+            next_flush: Duration::ZERO,
+            retry_at: None,
+            failures: 0,
+            careful: false,
+            snapshot_in_flight: false,
+            loading: true,
+            ending: EndingPhase::No,
+            effects: vec![Effect::Load],
+        }
+    }
+
+    /// Takes what happened and returns what has to be done, in order.
+    pub fn handle(&mut self, input: Input, now: Duration) -> Vec<Effect> {
+        match input {
+            Input::Loaded(loaded) => self.loaded(*loaded),
+            Input::LoadFailed { reason, lasting } => self.load_failed(reason, lasting, now),
+            Input::Joined { session, about } => self.joined(session, about),
+            Input::Left { session } => self.left(session, now),
+            Input::SyncStep1 { session, state_vector } => self.sync_step_1(session, &state_vector),
+            Input::Update { session, bytes, whole, may_write } => {
+                self.update(session, bytes, whole, may_write);
+            }
+            Input::Awareness { session, entries } => self.awareness(session, entries, now),
+            Input::QueryAwareness { session } => self.send_everybody(session),
+            Input::Stateless { session, payload } => self.stateless(session, payload),
+            Input::Stalled { session } => self.stalled(session),
+            Input::Drained { session } => self.drained(session),
+            Input::Committed { last, durable } => self.committed(last, durable),
+            Input::CommitFailed { reason } => self.commit_failed(&reason, now),
+            Input::Durable => self.durable(),
+            Input::SnapshotEnded { written } => self.snapshot_ended(written),
+            Input::Flush => self.ending = EndingPhase::Flushing,
+            Input::Retire => self.retire(),
+            Input::Tick => self.presence.expire(now),
+        }
+        self.advance(now);
+        self.publish_awareness(now);
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When time alone changes something: the next [`Input::Tick`] is due then.
+    pub fn next_wake(&self) -> Option<Duration> {
+        let awareness = self.presence.has_changes().then_some(self.next_awareness);
+        [self.next_advance(), awareness, self.presence.expires_at()].into_iter().flatten().min()
+    }
+
+    /// Nobody is here and nothing is under way.
+    pub fn is_idle(&self) -> bool {
+        self.sessions.is_empty()
+            && self.arriving.is_empty()
+            && self.is_settled()
+            && self.replica.is_some()
+            && !self.snapshot_in_flight
+    }
+
+    /// So many updates wait that their senders should not be read; never while the log fails.
+    pub fn is_crowded(&self) -> bool {
+        self.failures == 0 && self.waiting_bytes > self.limits.waiting_bytes_max
+    }
+
+    /// The replica, for tests that compare it with something.
+    pub fn replica(&self) -> Option<&Replica> {
+        self.replica.as_ref()
+    }
+
+    pub(super) fn send(&mut self, session: SessionId, reply: Reply) {
+        self.effects.push(Effect::Send { session, reply });
+    }
+
+    /// The server's own step 1.
+    pub(super) fn ask(&mut self, session: SessionId) {
+        let Some(replica) = &self.replica else { return };
+        let state_vector = replica.state_vector().encode();
+        self.send(session, Reply::SyncStep1 { state_vector });
+    }
+
+    /// Who is here, for one session.
+    pub(super) fn send_everybody(&mut self, session: SessionId) {
+        if !self.sessions.contains_key(&session) {
+            return;
+        }
+        if let Some(body) = self.presence.everybody() {
+            self.send(session, Reply::Awareness { body });
+        }
+    }
+
+    /// The live session whose own client id this is.
+    pub(super) fn owner_of(&self, client: u64) -> Option<SessionId> {
+        self.presence.owner_of(client)
+    }
+
+    /// An update that will never be taken: its bytes are kept, its sender is told, and a session
+    /// that does it again and again (or a strict one at once) is ended.
+    pub(super) fn refuse(&mut self, session: SessionId, record: Record, reason: &str) {
+        self.effects.push(Effect::Quarantine { record, reason: reason.to_owned() });
+        self.reject(session, reason);
+    }
+
+    /// Tells a session that one of its updates is not taken.
+    pub(super) fn turn_down(&mut self, session: SessionId, reason: &str) {
+        self.send(session, Reply::NotSaved { reason: not_saved(reason).into() });
+    }
+
+    fn reject(&mut self, session: SessionId, reason: &str) {
+        let refusals_max = self.limits.refusals_max;
+        let Some(known) = self.sessions.get_mut(&session) else { return };
+        known.refusals += 1;
+        let over = known.about.strict || known.refusals > refusals_max;
+        self.turn_down(session, reason);
+        if over {
+            self.end(session, Ending::Refused(not_saved(reason)));
+        }
+    }
+
+    /// Reads the log; until it has been read there is no replica.
+    pub(super) fn reload(&mut self) {
+        self.replica = None;
+        self.loading = true;
+        self.effects.push(Effect::Load);
+    }
+
+    /// Ends every session and the document.
+    pub(super) fn fail(&mut self, reason: &str) {
+        for (session, _) in std::mem::take(&mut self.arriving) {
+            self.effects.push(Effect::Deny { session, reason: reason.to_owned() });
+        }
+        let sessions: Vec<SessionId> = self.sessions.keys().copied().collect();
+        for session in sessions {
+            self.end(session, Ending::Unavailable(reason.to_owned()));
+        }
+        self.effects.push(Effect::Fail { reason: reason.to_owned() });
+    }
+
+    fn end(&mut self, session: SessionId, why: Ending) {
+        self.effects.push(Effect::End { session, why });
+        self.forget(session);
+    }
+
+    fn loaded(&mut self, loaded: Loaded) {
+        let Loaded { replica, last, rows, bytes, snapshot_bytes } = loaded;
+        self.loading = false;
+        self.replica = Some(replica);
+        self.log = LogState {
+            last,
+            rows_since_snapshot: rows,
+            bytes_since_snapshot: bytes,
+            snapshot_bytes,
+            was_loaded: true,
+        };
+        for (session, about) in std::mem::take(&mut self.arriving) {
+            self.joined(session, about);
+        }
+    }
+
+    fn load_failed(&mut self, reason: String, lasting: bool, now: Duration) {
+        self.loading = false;
+        if lasting || !self.log.was_loaded {
+            return self.fail(&reason);
+        }
+        // The document was live: people are in it, and the log may be readable again soon.
+        self.back_off(now);
+    }
+
+    fn joined(&mut self, session: SessionId, about: About) {
+        if !self.log.was_loaded {
+            self.arriving.push((session, about));
+            return;
+        }
+        if self.sessions.len() >= self.limits.sessions_max {
+            let reason = format!("the document has its limit of {} sessions", self.sessions.len());
+            self.effects.push(Effect::Deny { session, reason });
+            return;
+        }
+        if self.ending == EndingPhase::Retiring {
+            self.ending = EndingPhase::No;
+            self.effects.push(Effect::Kept);
+        }
+        let greeting = about.greeting;
+        self.sessions.insert(session, Session::new(about));
+        self.effects.push(Effect::Welcome { session });
+        if greeting == Greeting::AtJoin {
+            self.ask(session);
+        }
+        self.send_everybody(session);
+    }
+
+    fn left(&mut self, session: SessionId, now: Duration) {
+        self.arriving.retain(|(arriving, _)| *arriving != session);
+        self.presence.leave(session, now);
+        self.forget(session);
+    }
+
+    fn forget(&mut self, session: SessionId) {
+        self.sessions.remove(&session);
+        self.syncs.retain(|sync| sync.session != session);
+        self.release_held(session);
+    }
+
+    fn sync_step_1(&mut self, session: SessionId, state_vector: &[u8]) {
+        if !self.sessions.contains_key(&session) {
+            return;
+        }
+        let Some(vector) = StateVector::decode(state_vector) else {
+            return self.reject(session, "the state vector cannot be read");
+        };
+        // Asking again before the answer is one question with the newer vector.
+        self.syncs.retain(|sync| sync.session != session || sync.kind != SyncKind::Step);
+        self.syncs.push(Sync { session, vector, kind: SyncKind::Step });
+    }
+
+    fn update(&mut self, session: SessionId, bytes: Bytes, whole: bool, may_write: bool) {
+        let Some(about) = self.sessions.get(&session).map(|known| known.about.clone()) else {
+            return;
+        };
+        let record = Record { connection: about.connection, author: about.author, bytes };
+        let update = match Linted::new(record.bytes.clone(), &self.limits.lint) {
+            Ok(update) => update,
+            Err(e) if record.bytes.len() > self.limits.lint.update_bytes_max => {
+                return self.reject(session, &e.to_string());
+            }
+            Err(e) => return self.refuse(session, record, &e.to_string()),
+        };
+        if !may_write {
+            return self.read_only(session, &update, whole);
+        }
+        self.accept(Waiting { session, record, update, whole, owner_heard: false });
+    }
+
+    /// A reader's step 2 that brings nothing new is fine; anything else is not taken.
+    fn read_only(&mut self, session: SessionId, update: &Linted, whole: bool) {
+        let known = self.replica.as_ref().is_some_and(|r| r.contains(&update.summary));
+        let reply = if whole && known && self.flight.is_none() {
+            Reply::Saved
+        } else {
+            Reply::NotSaved { reason: "you may read this document, not change it".into() }
+        };
+        self.send(session, reply);
+        if whole {
+            self.release_held(session);
+        }
+    }
+
+    fn awareness(&mut self, session: SessionId, entries: Vec<Entry>, now: Duration) {
+        let Some(known) = self.sessions.get_mut(&session) else { return };
+        let first = !std::mem::replace(&mut known.heard_awareness, true);
+        self.presence.hear(session, first, entries, now);
+    }
+
+    fn stateless(&mut self, session: SessionId, payload: Text) {
+        if self.sessions.contains_key(&session) {
+            let reply = Reply::Stateless { payload };
+            self.effects.push(Effect::Publish { reply, except: vec![session] });
+        }
+    }
+
+    /// The batches that may be missing in its queue are taken off what the replica has now.
+    fn stalled(&mut self, session: SessionId) {
+        let mut vector = self.replica.as_ref().map(Replica::state_vector).unwrap_or_default();
+        let in_flight = self.flight.iter().flat_map(|flight| &flight.starts);
+        for (client, clock) in in_flight.chain(&self.published_starts) {
+            vector.lower(*client, *clock);
+        }
+        if let Some(known) = self.sessions.get_mut(&session) {
+            known.behind.get_or_insert(vector);
+        }
+    }
+
+    fn drained(&mut self, session: SessionId) {
+        let Some(known) = self.sessions.get_mut(&session) else { return };
+        if let Some(vector) = known.behind.take() {
+            self.syncs.push(Sync { session, vector, kind: SyncKind::CatchUp });
+        }
+    }
+
+    fn retire(&mut self) {
+        if self.is_idle() {
+            self.ending = EndingPhase::Retiring;
+        } else {
+            self.effects.push(Effect::Kept);
+        }
+    }
+
+    fn publish_awareness(&mut self, now: Duration) {
+        if !self.presence.has_changes() || now < self.next_awareness {
+            return;
+        }
+        let crowd = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
+        let interval = AWARENESS_INTERVAL_PER_SESSION.saturating_mul(crowd);
+        self.next_awareness = now + interval.min(self.limits.awareness_interval_max);
+        let body = self.presence.take_changes();
+        let reply = Reply::Awareness { body };
+        self.effects.push(Effect::Publish { reply, except: Vec::new() });
+    }
+}
+
+/// Each session makes the interval between two awareness frames longer by this much, so that the
+/// frames per second stay about the same however many people move.
+const AWARENESS_INTERVAL_PER_SESSION: Duration = Duration::from_millis(1);
+
+fn not_saved(reason: &str) -> String {
+    format!("this change was not saved: {reason}")
+}
+
+impl Session {
+    fn new(about: About) -> Self {
+        Self {
+            about,
+            owed: 0,
+            ask_again: false,
+            holes: 0,
+            refusals: 0,
+            heard_awareness: false,
+            behind: None,
+        }
+    }
+}

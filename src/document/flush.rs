@@ -1,0 +1,458 @@
+//! How updates get through the log: waiting, in flight, published, acknowledged.
+//!
+//! Log first, then everybody. Updates wait un-integrated while an append is in flight, so that the
+//! replica never holds more than the log and that one batch. When the log writer answers, the whole
+//! batch is published as one update and every author is told; then first syncs are answered; then
+//! the next batch is integrated and goes out. A quiet document pays one commit of latency, a
+//! crowded one gathers for longer, so that frames per second do not grow with the crowd.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::core::{Core, EndingPhase, Sync, SyncKind};
+use super::input::{Effect, Greeting, Record};
+use crate::crdt::{Integrated, Linted, Verdict};
+use crate::id::{Seq, SessionId};
+use crate::wire::Reply;
+
+/// Updates integrated in one transaction at most.
+const BATCH_UPDATES_MAX: usize = 256;
+
+/// Bytes integrated in one transaction at most, unless a single update is larger.
+const BATCH_BYTES_MAX: usize = 4 << 20;
+
+/// Updates of one document that are held for their owner at most; further ones are refused.
+const HELD_MAX: usize = 64;
+
+/// A session whose updates leave a hole so often in a row does not get anywhere by being asked.
+const HOLES_MAX: u32 = 16;
+
+/// Each session makes the interval between two flushes longer by this much.
+const FLUSH_INTERVAL_PER_SESSION: Duration = Duration::from_micros(100);
+
+/// Shorter waits are not worth a timer.
+const FLUSH_INTERVAL_MIN: Duration = Duration::from_millis(1);
+
+/// While the log fails it is tried again after this time, then after twice as long, and so on.
+const RETRY_FIRST: Duration = Duration::from_millis(250);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+
+/// An update that was accepted and is not integrated.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) session: SessionId,
+    pub(super) record: Record,
+    pub(super) update: Linted,
+    /// A step 2.
+    pub(super) whole: bool,
+    /// It was held, and the owner of the client id that it extends has been heard since.
+    pub(super) owner_heard: bool,
+}
+
+/// A batch that is integrated and on its way to the log.
+#[derive(Debug)]
+pub(super) struct Flight {
+    merged: Bytes,
+    /// Where each client id stood before.
+    pub(super) starts: Vec<(u64, u32)>,
+    acks: Vec<Ack>,
+    /// Everything in it, to wait again if the append fails.
+    batch: Vec<Waiting>,
+    rows: u64,
+    bytes: usize,
+}
+
+/// Somebody to be told "saved".
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ack {
+    session: SessionId,
+    whole: bool,
+}
+
+/// A batch that others have seen and whose authors wait for the disk.
+#[derive(Debug)]
+pub(super) struct Undurable {
+    merged: Bytes,
+    acks: Vec<Ack>,
+}
+
+/// An update that extends the client id of somebody else who is here.
+#[derive(Debug)]
+pub(super) struct Held {
+    owner: SessionId,
+    waiting: Waiting,
+}
+
+impl Core {
+    /// Queues an update that has passed the lint.
+    pub(super) fn accept(&mut self, waiting: Waiting) {
+        let session = waiting.session;
+        let len = waiting.record.bytes.len();
+        let max = self.limits.waiting_bytes_max;
+        // The sockets are not read while a healthy document is crowded, so twice the limit is only
+        // met by what was on its way.
+        let max = if self.failures == 0 { max.saturating_mul(2) } else { max };
+        if self.waiting_bytes > 0 && self.waiting_bytes + len > max {
+            if let Some(known) = self.sessions.get_mut(&session) {
+                known.owed += 1;
+                known.ask_again = true;
+            }
+            let reason = "not saved yet: the server cannot store changes right now".into();
+            return self.send(session, Reply::NotSaved { reason });
+        }
+        let is_owners_word = waiting.whole;
+        self.waiting_bytes += len;
+        self.waiting.push_back(waiting);
+        if is_owners_word {
+            self.release_held(session);
+        }
+    }
+
+    /// What waited for this session's word is examined again, behind what the session has said.
+    pub(super) fn release_held(&mut self, owner: SessionId) {
+        let held = std::mem::take(&mut self.held);
+        for held in held {
+            if held.owner != owner {
+                self.held.push(held);
+                continue;
+            }
+            let waiting = Waiting { owner_heard: true, ..held.waiting };
+            self.waiting_bytes += waiting.record.bytes.len();
+            self.waiting.push_back(waiting);
+        }
+    }
+
+    /// Does what can be done now; called after every input.
+    pub(super) fn advance(&mut self, now: Duration) {
+        if self.replica.is_none() && !self.loading && self.retry_at.is_some_and(|at| at <= now) {
+            self.reload();
+        }
+        while self.flight.is_none() && self.replica.is_some() {
+            self.answer_syncs();
+            if self.waiting.is_empty() || self.must_wait(now) {
+                break;
+            }
+            self.start_flight(now);
+        }
+        self.take_snapshot_if_due();
+        self.settle();
+    }
+
+    /// When [`Core::advance`] has something to do without a further input.
+    pub(super) fn next_advance(&self) -> Option<Duration> {
+        match (&self.replica, &self.flight) {
+            (None, _) if self.loading => None,
+            (None, _) => self.retry_at,
+            (Some(_), None) if !self.waiting.is_empty() => {
+                Some(self.next_flush.max(self.retry_at.unwrap_or_default()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Everything that was accepted is in the log and on disk.
+    pub(super) fn is_settled(&self) -> bool {
+        self.waiting.is_empty()
+            && self.flight.is_none()
+            && self.undurable.is_empty()
+            && self.held.is_empty()
+    }
+
+    /// The batch in flight is in the log: everybody may see it.
+    pub(super) fn committed(&mut self, last: Seq, durable: bool) {
+        let Some(flight) = self.flight.take() else { return };
+        let Flight { merged, starts, acks, rows, bytes, .. } = flight;
+        self.failures = 0;
+        self.retry_at = None;
+        self.log.last = last;
+        self.log.rows_since_snapshot += rows;
+        self.log.bytes_since_snapshot += bytes;
+        self.published_starts = starts;
+        let reply = Reply::Update { update: merged.clone() };
+        if durable && self.undurable.is_empty() {
+            self.effects.push(Effect::Publish { reply, except: Vec::new() });
+            return self.acknowledge(&acks);
+        }
+        // To an author its own update is an acknowledgement, which must wait for the disk.
+        let except = acks.iter().map(|ack| ack.session).collect();
+        self.effects.push(Effect::Publish { reply, except });
+        self.undurable.push_back(Undurable { merged, acks });
+    }
+
+    /// The oldest batch that waits for the disk is there.
+    pub(super) fn durable(&mut self) {
+        let Some(Undurable { merged, acks }) = self.undurable.pop_front() else { return };
+        let mut told: Vec<SessionId> = Vec::new();
+        for ack in &acks {
+            if !told.contains(&ack.session) && self.sessions.contains_key(&ack.session) {
+                told.push(ack.session);
+                self.send(ack.session, Reply::Update { update: merged.clone() });
+            }
+        }
+        self.acknowledge(&acks);
+    }
+
+    /// The batch in flight is not in the log. The replica holds it, so it cannot be shown to
+    /// anybody: it is read anew, and the batch waits again.
+    pub(super) fn commit_failed(&mut self, reason: &str, now: Duration) {
+        let Some(flight) = self.flight.take() else { return };
+        for ack in &flight.acks {
+            let reason = format!("not saved yet: {reason}; it will be tried again").into();
+            self.send(ack.session, Reply::NotSaved { reason });
+        }
+        self.wait_again(flight.batch);
+        self.reload();
+        self.back_off(now);
+    }
+
+    /// Sets the time of the next try.
+    pub(super) fn back_off(&mut self, now: Duration) {
+        let wait = RETRY_FIRST.saturating_mul(1 << self.failures.min(10)).min(RETRY_MAX);
+        self.failures = self.failures.saturating_add(1);
+        self.retry_at = Some(now + wait);
+    }
+
+    pub(super) fn snapshot_ended(&mut self, written: bool) {
+        self.snapshot_in_flight = false;
+        if !written {
+            // Not again at once; the log is complete without it.
+            self.log.rows_since_snapshot = 0;
+            self.log.bytes_since_snapshot = 0;
+        }
+    }
+
+    fn must_wait(&self, now: Duration) -> bool {
+        now < self.next_flush || self.retry_at.is_some_and(|at| now < at)
+    }
+
+    /// The replica equals the log: whoever waits for what it lacks gets it.
+    fn answer_syncs(&mut self) {
+        for Sync { session, vector, kind } in std::mem::take(&mut self.syncs) {
+            let Some(known) = self.sessions.get(&session) else { continue };
+            let greeting = known.about.greeting;
+            if kind == SyncKind::Step && greeting == Greeting::AtSync {
+                self.ask(session);
+            }
+            let Some(replica) = &mut self.replica else { return };
+            let update = replica.encode_diff(&vector);
+            match kind {
+                SyncKind::Step => self.send(session, Reply::SyncStep2 { update }),
+                SyncKind::CatchUp => {
+                    self.effects.push(Effect::Resume { session });
+                    self.send(session, Reply::Update { update });
+                    self.send_everybody(session);
+                }
+            }
+        }
+    }
+
+    /// Integrates what waits and sends it to the log.
+    fn start_flight(&mut self, now: Duration) {
+        let batch = self.take_batch();
+        let batch: Vec<Waiting> = batch.into_iter().filter_map(|w| self.admit(w)).collect();
+        if batch.is_empty() {
+            return;
+        }
+        let Some(replica) = &mut self.replica else { return };
+        let updates: Vec<&Linted> = batch.iter().map(|waiting| &waiting.update).collect();
+        let integrated = match replica.integrate(&updates) {
+            Ok(integrated) => integrated,
+            Err(broken) => return self.rebuild_without(broken.index, &broken.reason, batch),
+        };
+        let crowd = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
+        let interval = FLUSH_INTERVAL_PER_SESSION.saturating_mul(crowd);
+        let interval = interval.min(self.limits.flush_interval_max);
+        self.next_flush = if interval < FLUSH_INTERVAL_MIN { now } else { now + interval };
+        self.launch(batch, integrated);
+    }
+
+    /// Sorts a batch by what became of it; what changed the replica goes to the log.
+    fn launch(&mut self, batch: Vec<Waiting>, integrated: Integrated) {
+        let Integrated { verdicts, merged, starts } = integrated;
+        let mut records = Vec::new();
+        let mut acks = Vec::new();
+        let mut kept = Vec::new();
+        for (waiting, verdict) in batch.into_iter().zip(verdicts) {
+            let Waiting { session, whole, .. } = waiting;
+            match verdict {
+                Verdict::Applied => records.push(waiting.record.clone()),
+                Verdict::Known => {}
+                Verdict::Hole => {
+                    self.ask_for_the_rest(waiting);
+                    continue;
+                }
+                Verdict::Refused(reason) => {
+                    self.refuse(session, waiting.record, &reason);
+                    continue;
+                }
+            }
+            if let Some(known) = self.sessions.get_mut(&session) {
+                known.holes = 0;
+            }
+            acks.push(Ack { session, whole });
+            kept.push(waiting);
+        }
+        if records.is_empty() {
+            // Known to the log; but perhaps only by a batch that is not on disk yet.
+            match self.undurable.back_mut() {
+                Some(undurable) => undurable.acks.extend(acks),
+                None => self.acknowledge(&acks),
+            }
+            return;
+        }
+        let bytes = records.iter().map(|record| record.bytes.len()).sum();
+        let rows = records.len() as u64;
+        self.flight = Some(Flight { merged, starts, acks, batch: kept, rows, bytes });
+        self.effects.push(Effect::Append { records });
+    }
+
+    fn take_batch(&mut self) -> Vec<Waiting> {
+        let updates_max = if self.careful { 1 } else { BATCH_UPDATES_MAX };
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        while let Some(next) = self.waiting.front() {
+            let len = next.record.bytes.len();
+            if batch.len() >= updates_max || (!batch.is_empty() && bytes + len > BATCH_BYTES_MAX) {
+                break;
+            }
+            bytes += len;
+            batch.extend(self.waiting.pop_front());
+        }
+        self.waiting_bytes -= bytes;
+        if self.waiting.is_empty() {
+            self.careful = false;
+        }
+        batch
+    }
+
+    /// Lets an update into the batch, holds it for the owner of the client id that it extends, or
+    /// refuses it.
+    fn admit(&mut self, waiting: Waiting) -> Option<Waiting> {
+        let session = waiting.session;
+        if let Some(owner) = self.foreign_owner(&waiting) {
+            if waiting.owner_heard {
+                let reason = "it continues the text of somebody who is here and has not written it";
+                self.refuse(session, waiting.record, reason);
+            } else if self.held.len() >= HELD_MAX {
+                let reason = "too many changes in other people's names are waiting";
+                self.turn_down(session, reason);
+            } else {
+                self.held.push(Held { owner, waiting });
+                self.ask(owner);
+            }
+            return None;
+        }
+        let state_bytes = self.log.snapshot_bytes + self.log.bytes_since_snapshot;
+        if state_bytes + waiting.record.bytes.len() > self.limits.document_bytes_max {
+            let known = self.replica.as_ref().is_some_and(|r| r.contains(&waiting.update.summary));
+            if !known {
+                let max = self.limits.document_bytes_max;
+                self.turn_down(session, &format!("the document is at its limit of {max} bytes"));
+                return None;
+            }
+        }
+        Some(waiting)
+    }
+
+    /// The live session whose own client id this update extends without being that session's.
+    fn foreign_owner(&self, waiting: &Waiting) -> Option<SessionId> {
+        let replica = self.replica.as_ref()?;
+        let inserts = waiting.update.summary.inserts.iter();
+        inserts
+            .filter(|insert| insert.end > replica.clock(insert.client))
+            .filter_map(|insert| self.owner_of(insert.client))
+            .find(|owner| *owner != waiting.session)
+    }
+
+    /// No holes: the sender is asked for everything that is missing.
+    fn ask_for_the_rest(&mut self, waiting: Waiting) {
+        let Some(known) = self.sessions.get_mut(&waiting.session) else { return };
+        known.holes += 1;
+        if known.holes > HOLES_MAX {
+            let reason = "it builds on changes that never came";
+            return self.refuse(waiting.session, waiting.record, reason);
+        }
+        known.owed += 1;
+        self.ask(waiting.session);
+    }
+
+    /// The replica is damaged: the update that did it is put aside, the others wait for a replica
+    /// that is read from the log.
+    fn rebuild_without(&mut self, index: Option<usize>, reason: &str, mut batch: Vec<Waiting>) {
+        self.reload();
+        let culprit = index.or((batch.len() == 1).then_some(0));
+        match culprit {
+            Some(index) => {
+                let waiting = batch.remove(index);
+                self.refuse(waiting.session, waiting.record, reason);
+            }
+            None => self.careful = true,
+        }
+        self.wait_again(batch);
+    }
+
+    fn wait_again(&mut self, batch: Vec<Waiting>) {
+        for waiting in batch.into_iter().rev() {
+            self.waiting_bytes += waiting.record.bytes.len();
+            self.waiting.push_front(waiting);
+        }
+    }
+
+    /// One positive answer for each update, and with a step 2 for everything before it.
+    fn acknowledge(&mut self, acks: &[Ack]) {
+        for ack in acks {
+            let Some(known) = self.sessions.get_mut(&ack.session) else { continue };
+            let owed = if ack.whole { std::mem::take(&mut known.owed) } else { 0 };
+            for _ in 0..=owed {
+                self.send(ack.session, Reply::Saved);
+            }
+        }
+        if self.waiting.is_empty() && self.failures == 0 {
+            self.ask_those_turned_away();
+        }
+    }
+
+    fn ask_those_turned_away(&mut self) {
+        let turned_away = self.sessions.iter_mut();
+        let turned_away: Vec<SessionId> = turned_away
+            .filter_map(|(id, known)| std::mem::take(&mut known.ask_again).then_some(*id))
+            .collect();
+        for session in turned_away {
+            self.ask(session);
+        }
+    }
+
+    fn take_snapshot_if_due(&mut self) {
+        let log = &self.log;
+        let bytes_max = self.limits.snapshot_bytes.max(log.snapshot_bytes);
+        let large = log.rows_since_snapshot >= self.limits.snapshot_rows
+            || log.bytes_since_snapshot >= bytes_max;
+        let last_chance = self.ending == EndingPhase::Retiring && log.rows_since_snapshot > 0;
+        if !(large || last_chance) || self.snapshot_in_flight || self.flight.is_some() {
+            return;
+        }
+        let Some(replica) = &mut self.replica else { return };
+        let (bytes, fingerprint) = (replica.encode_full(), replica.fingerprint());
+        self.log.rows_since_snapshot = 0;
+        self.log.bytes_since_snapshot = 0;
+        self.log.snapshot_bytes = bytes.len();
+        self.snapshot_in_flight = true;
+        let seq = self.log.last;
+        self.effects.push(Effect::WriteSnapshot { seq, bytes, fingerprint });
+    }
+
+    /// Answers whoever waits for the end.
+    fn settle(&mut self) {
+        match self.ending {
+            EndingPhase::Flushing if self.is_settled() || self.failures > 0 => {
+                self.ending = EndingPhase::No;
+                self.effects.push(Effect::Flushed);
+            }
+            EndingPhase::Retiring if self.is_idle() => {
+                self.effects.push(Effect::Retired);
+            }
+            _ => {}
+        }
+    }
+}

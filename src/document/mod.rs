@@ -1,0 +1,11 @@
+//! One live document.
+//!
+//! [`core`] is a pure state machine: what happens goes in as an [`input::Input`], what has to be
+//! done comes out as [`input::Effect`]s. It has no clock, no I/O and no actix, so that a seed can
+//! drive thousands of them in a test. [`actor`] is the thin shell around it.
+
+pub mod actor;
+pub mod core;
+mod flush;
+pub mod input;
+mod presence;

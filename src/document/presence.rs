@@ -1,0 +1,292 @@
+//! Who is here and where: the awareness states of one document. Never stored.
+//!
+//! A state belongs to the session that introduced its client id and goes with it. Stock clients
+//! reflect everything they hear, so most entries that arrive are old: those whose clock does not
+//! advance are dropped before anything is looked at. What changed is gathered and published
+//! together, only the newest state of each client id. Source: `docs/protocol.md`, Awareness.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::de::IgnoredAny;
+
+use crate::id::SessionId;
+use crate::wire::awareness::{Entry, encode};
+
+/// A state that was not renewed for this long is dropped; stock clients renew after 15 s and drop
+/// after 30 s themselves.
+const EXPIRES_AFTER: Duration = Duration::from_secs(40);
+
+/// The clock of a client that left is remembered for this long, so that a late reflection does not
+/// bring its cursor back.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(120);
+
+/// Bounds on what one session may put here.
+#[derive(Debug, Clone, Copy)]
+pub struct PresenceLimits {
+    /// Bytes of one state.
+    pub state_bytes_max: usize,
+    /// Client ids that one session may introduce.
+    pub session_clients_max: usize,
+}
+
+/// The states of one document.
+#[derive(Debug)]
+pub struct Presence {
+    limits: PresenceLimits,
+    clients: BTreeMap<u64, Client>,
+    /// Client ids whose newest state has not been published.
+    changed: BTreeSet<u64>,
+}
+
+#[derive(Debug)]
+struct Client {
+    entry: Entry,
+    /// `None` once the client has left.
+    owner: Option<Owner>,
+    heard_at: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Owner {
+    session: SessionId,
+    /// The session's first awareness frame named this id alone: it is the session's own, not one
+    /// that it merely carries for a neighbour.
+    own: bool,
+}
+
+impl Presence {
+    /// Nobody is here.
+    pub fn new(limits: PresenceLimits) -> Self {
+        Self { limits, clients: BTreeMap::new(), changed: BTreeSet::new() }
+    }
+
+    /// Takes what a session said. `first` is true for its first awareness frame.
+    pub fn hear(&mut self, session: SessionId, first: bool, entries: Vec<Entry>, now: Duration) {
+        let own = first && entries.len() == 1;
+        for entry in entries {
+            self.hear_one(Owner { session, own }, entry, now);
+        }
+    }
+
+    /// The session whose own client id this is, if it is here.
+    pub fn owner_of(&self, client: u64) -> Option<SessionId> {
+        let owner = self.clients.get(&client)?.owner?;
+        owner.own.then_some(owner.session)
+    }
+
+    /// Drops what a session introduced.
+    pub fn leave(&mut self, session: SessionId, now: Duration) {
+        let gone = |client: &Client| client.owner.is_some_and(|owner| owner.session == session);
+        let ids: Vec<u64> =
+            self.clients.iter().filter(|(_, client)| gone(client)).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.remove(id, now);
+        }
+    }
+
+    /// Drops states that were not renewed, and forgets clients that left long ago.
+    pub fn expire(&mut self, now: Duration) {
+        let old: Vec<u64> = self
+            .clients
+            .iter()
+            .filter(|(_, client)| client.owner.is_some() && client.heard_at + EXPIRES_AFTER <= now)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in old {
+            self.remove(id, now);
+        }
+        self.clients.retain(|_, client| {
+            client.owner.is_some() || client.heard_at + FORGOTTEN_AFTER > now
+        });
+    }
+
+    /// When [`Presence::expire`] next has something to do.
+    pub fn expires_at(&self) -> Option<Duration> {
+        let heard = self.clients.values().map(|client| match client.owner {
+            Some(_) => client.heard_at + EXPIRES_AFTER,
+            None => client.heard_at + FORGOTTEN_AFTER,
+        });
+        heard.min()
+    }
+
+    /// Whether something waits to be published.
+    pub fn has_changes(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    /// What has changed since the last call, as an awareness body.
+    pub fn take_changes(&mut self) -> Bytes {
+        let changed = std::mem::take(&mut self.changed);
+        let entries: Vec<&Entry> =
+            changed.iter().filter_map(|id| self.clients.get(id)).map(|c| &c.entry).collect();
+        encode(entries.into_iter())
+    }
+
+    /// Everybody who is here, as an awareness body; `None` where nobody is.
+    pub fn everybody(&self) -> Option<Bytes> {
+        let here: Vec<&Entry> = self
+            .clients
+            .values()
+            .filter(|client| client.owner.is_some())
+            .map(|client| &client.entry)
+            .collect();
+        (!here.is_empty()).then(|| encode(here.into_iter()))
+    }
+
+    fn hear_one(&mut self, from: Owner, entry: Entry, now: Duration) {
+        let known = self.clients.get(&entry.client);
+        if entry.is_gone() {
+            // Only whoever introduced a client may say that it left.
+            if known.and_then(|k| k.owner).is_some_and(|owner| owner.session == from.session) {
+                self.remove_at(entry.client, entry.clock, now);
+            }
+            return;
+        }
+        let owner = match known {
+            None => from,
+            Some(Client { owner: None, entry: last, .. }) if entry.clock >= last.clock => from,
+            Some(Client { owner: Some(owner), entry: last, .. }) if entry.clock > last.clock => {
+                match owner {
+                    owner if owner.session == from.session => *owner,
+                    owner if owner.own => return,
+                    _ if from.own => from,
+                    owner => *owner,
+                }
+            }
+            Some(_) => return,
+        };
+        let introduces = known.is_none_or(|k| k.owner.map(|o| o.session) != Some(owner.session));
+        if entry.state.as_str().len() > self.limits.state_bytes_max
+            || (introduces && self.count(owner.session) >= self.limits.session_clients_max)
+            || serde_json::from_str::<IgnoredAny>(entry.state.as_str()).is_err()
+        {
+            return;
+        }
+        self.changed.insert(entry.client);
+        self.clients.insert(entry.client, Client { entry, owner: Some(owner), heard_at: now });
+    }
+
+    fn count(&self, session: SessionId) -> usize {
+        let owned = |client: &&Client| client.owner.is_some_and(|o| o.session == session);
+        self.clients.values().filter(owned).count()
+    }
+
+    fn remove(&mut self, id: u64, now: Duration) {
+        if let Some(clock) = self.clients.get(&id).map(|client| client.entry.clock) {
+            self.remove_at(id, clock, now);
+        }
+    }
+
+    /// Receivers take a `null` of the same clock as news while they hold a state.
+    fn remove_at(&mut self, id: u64, clock: u64, now: Duration) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        client.entry.clock = client.entry.clock.max(clock);
+        client.entry.state = "null".into();
+        client.owner = None;
+        client.heard_at = now;
+        self.changed.insert(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::awareness::decode;
+
+    const ANN: SessionId = SessionId(1);
+    const BO: SessionId = SessionId(2);
+    const NOW: Duration = Duration::ZERO;
+
+    fn presence() -> Presence {
+        Presence::new(PresenceLimits { state_bytes_max: 100, session_clients_max: 2 })
+    }
+
+    fn entry(client: u64, clock: u64, state: &str) -> Entry {
+        Entry { client, clock, state: state.into() }
+    }
+
+    fn changes(presence: &mut Presence) -> Vec<Entry> {
+        decode(presence.take_changes()).expect("our own body")
+    }
+
+    #[test]
+    fn only_the_newest_state_is_published() {
+        let mut presence = presence();
+        presence.hear(ANN, true, vec![entry(7, 1, "{}")], NOW);
+        presence.hear(ANN, false, vec![entry(7, 2, r#"{"x":1}"#)], NOW);
+        assert_eq!(changes(&mut presence), [entry(7, 2, r#"{"x":1}"#)]);
+        assert!(!presence.has_changes());
+    }
+
+    #[test]
+    fn a_reflected_state_is_dropped() {
+        let mut presence = presence();
+        presence.hear(ANN, true, vec![entry(7, 1, "{}")], NOW);
+        presence.take_changes();
+        presence.hear(BO, false, vec![entry(7, 1, "{}")], NOW);
+        assert!(!presence.has_changes());
+    }
+
+    #[test]
+    fn nobody_speaks_for_a_client_that_another_session_introduced() {
+        let mut presence = presence();
+        presence.hear(ANN, true, vec![entry(7, 1, "{}")], NOW);
+        presence.take_changes();
+        presence.hear(BO, true, vec![entry(7, 9, r#"{"fake":1}"#)], NOW);
+        presence.hear(BO, false, vec![entry(7, 10, "null")], NOW);
+        assert!(!presence.has_changes());
+        assert_eq!(presence.owner_of(7), Some(ANN));
+    }
+
+    #[test]
+    fn a_client_that_was_only_carried_goes_to_its_own_session() {
+        let mut presence = presence();
+        // Bo's tab heard of Ann's through the browser before Ann's socket was open.
+        presence.hear(BO, true, vec![entry(8, 1, "{}")], NOW);
+        presence.hear(BO, false, vec![entry(7, 1, "{}")], NOW);
+        assert_eq!(presence.owner_of(7), None);
+        presence.hear(ANN, true, vec![entry(7, 2, "{}")], NOW);
+        assert_eq!(presence.owner_of(7), Some(ANN));
+        presence.take_changes();
+        presence.leave(BO, NOW);
+        assert_eq!(changes(&mut presence), [entry(8, 1, "null")]);
+    }
+
+    #[test]
+    fn a_session_takes_its_states_with_it_and_late_reflections_do_not_bring_them_back() {
+        let mut presence = presence();
+        presence.hear(ANN, true, vec![entry(7, 3, "{}")], NOW);
+        presence.take_changes();
+        presence.leave(ANN, NOW);
+        assert_eq!(changes(&mut presence), [entry(7, 3, "null")]);
+        assert_eq!(presence.everybody(), None);
+        presence.hear(BO, false, vec![entry(7, 2, "{}")], NOW);
+        assert_eq!(presence.everybody(), None);
+    }
+
+    #[test]
+    fn states_are_bounded_in_size_and_number_and_must_be_json() {
+        let mut presence = presence();
+        let large = format!("\"{}\"", "x".repeat(100));
+        presence.hear(ANN, false, vec![entry(1, 1, &large), entry(2, 1, "{broken")], NOW);
+        assert_eq!(presence.everybody(), None);
+        let many = (10..20).map(|client| entry(client, 1, "{}")).collect();
+        presence.hear(ANN, false, many, NOW);
+        let here = decode(presence.everybody().expect("two of them")).expect("our own body");
+        assert_eq!(here.len(), 2);
+    }
+
+    #[test]
+    fn a_state_that_is_not_renewed_goes() {
+        let mut presence = presence();
+        presence.hear(ANN, true, vec![entry(7, 1, "{}")], NOW);
+        presence.take_changes();
+        assert_eq!(presence.expires_at(), Some(EXPIRES_AFTER));
+        presence.expire(EXPIRES_AFTER);
+        assert_eq!(changes(&mut presence), [entry(7, 1, "null")]);
+        presence.expire(EXPIRES_AFTER + FORGOTTEN_AFTER);
+        assert_eq!(presence.expires_at(), None);
+    }
+}

@@ -1,0 +1,54 @@
+//! The one place that asks whether a message may pass.
+
+use crate::access::Level;
+use crate::document::input::Input;
+use crate::id::SessionId;
+use crate::wire::{Message, Scope};
+
+/// What a level lets through, as an input for the document; `None` where the message is not for
+/// the document at all.
+pub(super) fn admit(level: Level, session: SessionId, message: Message) -> Option<Input> {
+    let may_write = level >= Level::Write;
+    let input = match message {
+        Message::SyncStep1 { state_vector } => Input::SyncStep1 { session, state_vector },
+        Message::SyncStep2 { update } => {
+            Input::Update { session, bytes: update, whole: true, may_write }
+        }
+        Message::Update { update } => {
+            Input::Update { session, bytes: update, whole: false, may_write }
+        }
+        Message::Awareness { entries } => Input::Awareness { session, entries },
+        Message::QueryAwareness => Input::QueryAwareness { session },
+        Message::Stateless { payload } => Input::Stateless { session, payload },
+        Message::Token { .. } | Message::Close => return None,
+    };
+    Some(input)
+}
+
+/// The level in the words of the wire.
+pub(super) fn scope(level: Level) -> Scope {
+    if level >= Level::Write { Scope::ReadWrite } else { Scope::ReadOnly }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn a_reader_is_marked_as_one_wherever_an_update_could_come_in() {
+        let update = Bytes::from_static(&[0, 0]);
+        for message in
+            [Message::SyncStep2 { update: update.clone() }, Message::Update { update }]
+        {
+            for (level, expected) in [(Level::Read, false), (Level::Write, true)] {
+                match admit(level, SessionId(1), message.clone()) {
+                    Some(Input::Update { may_write, .. }) => assert_eq!(may_write, expected),
+                    other => panic!("an update was expected, not {other:?}"),
+                }
+            }
+        }
+        assert_eq!(scope(Level::Read), Scope::ReadOnly);
+    }
+}

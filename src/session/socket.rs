@@ -1,0 +1,185 @@
+//! The read loop of one socket, whatever its dialect.
+
+use std::io::ErrorKind;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError};
+use bytes::Bytes;
+use tokio::time::{sleep, timeout};
+use tracing::debug;
+
+use super::heartbeat::Heartbeat;
+use super::pace::Pace;
+use super::{Services, writer};
+use crate::fanout::{Close, Outbox};
+use crate::id::ConnectionId;
+use crate::wire::{Dialect, Frame};
+
+/// RFC 6455 close codes.
+const NORMAL: u16 = 1000;
+const PROTOCOL_ERROR: u16 = 1002;
+const INVALID_DATA: u16 = 1007;
+const TOO_BIG: u16 = 1009;
+const RESTARTING: u16 = 1012;
+
+/// What a dialect does with the frames of one socket.
+pub trait Socket {
+    /// Takes one message. Returning a [`Close`] ends the socket.
+    fn frame(&mut self, kind: Kind, bytes: Bytes) -> impl Future<Output = Result<(), Close>>;
+
+    /// Ends the socket if it has not logged in by now; `None` where there is no deadline (left).
+    fn login_deadline(&self) -> Option<Duration>;
+
+    /// Under which document idle clients of this socket can be kept awake.
+    fn filler(&self) -> Option<Dialect>;
+
+    /// Waits until everything that came by this socket is in the log, or will not get there.
+    fn flush(&self) -> impl Future<Output = ()>;
+}
+
+/// The kind of a WebSocket message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// As all dialects use it.
+    Binary,
+    /// UTF-8, which some clients send beside their protocol.
+    Text,
+}
+
+/// Serves one socket until either side ends it.
+pub async fn run(
+    services: Arc<Services>,
+    connection: ConnectionId,
+    outbox: Arc<Outbox>,
+    socket: actix_ws::Session,
+    stream: AggregatedMessageStream,
+    dialect: impl Socket,
+) {
+    let heartbeat = Rc::new(Heartbeat::new(&services.config.timing));
+    let metrics = services.metrics.clone();
+    metrics.connections.inc();
+    let writing = writer::write(socket.clone(), outbox.clone(), heartbeat.clone(), metrics.clone());
+    let mut writing = pin!(writing);
+    let mut reader = Reader { services, outbox, socket, stream, dialect, heartbeat };
+    tokio::select! {
+        close = reader.read() => {
+            debug!(
+                connection.id = connection.0, close.code = close.code, close.reason,
+                "socket is closing"
+            );
+            reader.outbox.close(close);
+            let patience = Duration::from_millis(reader.services.config.timing.shutdown_timeout_ms);
+            if timeout(patience, &mut writing).await.is_err() {
+                reader.outbox.abandon();
+            }
+        }
+        () = &mut writing => {
+            debug!(connection.id = connection.0, "socket has closed");
+        }
+    }
+    metrics.connections.dec();
+}
+
+struct Reader<D> {
+    services: Arc<Services>,
+    outbox: Arc<Outbox>,
+    socket: actix_ws::Session,
+    stream: AggregatedMessageStream,
+    dialect: D,
+    heartbeat: Rc<Heartbeat>,
+}
+
+impl<D: Socket> Reader<D> {
+    /// Reads until the peer leaves, misbehaves, or the server ends; says how to close.
+    async fn read(&mut self) -> Close {
+        let limits = &self.services.config.limits;
+        let now = self.heartbeat.now();
+        let mut messages = Pace::new(limits.connection_messages_per_s_max, now);
+        let mut bytes_read = Pace::new(limits.connection_bytes_per_s_max, now);
+        let mut stopping = self.services.stopping.clone();
+        loop {
+            self.heartbeat.set_filler(self.dialect.filler());
+            let deadline = self.dialect.login_deadline();
+            let message = tokio::select! {
+                _ = stopping.wait_for(|stopping| *stopping) => return self.stop().await,
+                () = until(deadline, &self.heartbeat) => {
+                    return close(4408, "Connection Timeout");
+                }
+                message = self.stream.recv() => message,
+            };
+            self.heartbeat.heard();
+            let (kind, bytes) = match message {
+                None => return close(NORMAL, ""),
+                Some(Err(e)) => return fault(&e),
+                Some(Ok(AggregatedMessage::Close(reason))) => return echo(reason),
+                Some(Ok(AggregatedMessage::Pong(_))) => continue,
+                Some(Ok(AggregatedMessage::Ping(payload))) => {
+                    if self.socket.pong(&payload).await.is_err() {
+                        return close(NORMAL, "");
+                    }
+                    continue;
+                }
+                Some(Ok(AggregatedMessage::Binary(bytes))) => (Kind::Binary, bytes),
+                Some(Ok(AggregatedMessage::Text(text))) => (Kind::Text, text.into_bytes()),
+            };
+            self.services.metrics.messages_received.inc();
+            self.services.metrics.bytes_received.inc_by(bytes.len() as u64);
+            let now = self.heartbeat.now();
+            let wait = messages.take(1.0, now).max(bytes_read.take(bytes.len() as f64, now));
+            if let Err(close) = self.dialect.frame(kind, bytes).await {
+                return close;
+            }
+            // Replies to what the peer sends must not pile up: it is read as fast as it reads.
+            self.outbox.has_room().await;
+            if !wait.is_zero() {
+                sleep(wait).await;
+            }
+        }
+    }
+
+    /// The server is ending: what was read gets into the log first.
+    async fn stop(&self) -> Close {
+        self.dialect.flush().await;
+        close(RESTARTING, "the server is restarting; everything that was saved is safe")
+    }
+}
+
+/// Never, where there is no deadline.
+async fn until(deadline: Option<Duration>, heartbeat: &Heartbeat) {
+    match deadline {
+        Some(deadline) => sleep(deadline.saturating_sub(heartbeat.now())).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Closes as the peer asked, with its own code where that may stand in a close frame.
+fn echo(reason: Option<actix_ws::CloseReason>) -> Close {
+    let code = reason.map_or(NORMAL, |reason| u16::from(reason.code));
+    close(if matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) { code } else { NORMAL }, "")
+}
+
+fn fault(e: &ProtocolError) -> Close {
+    match e {
+        ProtocolError::Overflow => close(TOO_BIG, "Message Too Big"),
+        ProtocolError::Io(e) if e.kind() == ErrorKind::InvalidData => {
+            close(INVALID_DATA, "a text message must be UTF-8")
+        }
+        // The limit of a fragmented message; also a broken connection, which hears nothing.
+        ProtocolError::Io(_) => close(TOO_BIG, "Message Too Big"),
+        e => close(PROTOCOL_ERROR, &e.to_string()),
+    }
+}
+
+fn close(code: u16, reason: &str) -> Close {
+    Close { code, reason: reason.to_owned() }
+}
+
+/// Queues a frame where the dialect has one.
+pub(super) fn push(outbox: &Outbox, frame: Option<Frame>) {
+    if let Some(frame) = frame {
+        outbox.push(frame);
+    }
+}

@@ -1,0 +1,223 @@
+//! Opening the database: directory, lock, schema, connections and what they are set to.
+//!
+//! The rule: what is not ours, or is newer than this program, is left exactly as it is.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection};
+
+use super::wal::{SyncFile, WalFile};
+use super::{Durability, OpenError, StoreOptions, load};
+
+/// How long a statement waits for a lock of another program.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a load waits for a free connection.
+const READER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Rows that SQLite's thread may read ahead of a load (260,000 updates: 0.2 to 0.3 s; with
+/// sqlx's 50: 0.6 to 0.7 s).
+const ROWS_AHEAD: usize = 512;
+
+/// The WAL file is cut back to this size after a burst.
+const WAL_BYTES_KEPT: &str = "67108864";
+
+/// "cosc" as a number, set by the first migration.
+const APPLICATION_ID: i64 = 0x636f_7363;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// What the tests set otherwise.
+pub(super) struct Tuning {
+    pub(super) busy_timeout: Duration,
+    pub(super) sync_file: SyncFile,
+    /// Most pages of the database file, as a disk that is nearly full. None: as many as fit.
+    pub(super) pages_max: Option<u32>,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        let sync_file: SyncFile = Arc::new(File::sync_data);
+        Self { busy_timeout: BUSY_TIMEOUT, sync_file, pages_max: None }
+    }
+}
+
+/// An open database, for the log writer.
+pub(super) struct Opened {
+    pub(super) writer: SqliteConnection,
+    pub(super) connect_writer: SqliteConnectOptions,
+    pub(super) readers: SqlitePool,
+    pub(super) wal: WalFile,
+    pub(super) lock: File,
+}
+
+/// Opens the database: directory, lock, schema, connections, in this order.
+pub(super) async fn open(options: &StoreOptions, tuning: Tuning) -> Result<Opened, OpenError> {
+    let path = make_file(&options.path)?;
+    let lock = take_lock(&path)?;
+    let connect = connect_options(&path, &tuning);
+    let database_error =
+        |error: sqlx::Error| OpenError::Database { path: path.clone(), why: error.to_string() };
+
+    refuse_foreign(&connect, &path).await?;
+    let connect_writer = writer_options(connect.clone(), options.durability, &tuning);
+    let mut writer = connect_writer.connect().await.map_err(database_error)?;
+    set_wal_mode(&mut writer, &path).await?;
+    migrate(&mut writer, &path).await?;
+
+    let readers = SqlitePoolOptions::new()
+        .max_connections(options.readers.max(1))
+        .acquire_timeout(READER_TIMEOUT)
+        // A connection that stays open keeps SQLite from removing the WAL file, see `WalFile`.
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_with(connect.read_only(true).row_buffer_size(ROWS_AHEAD))
+        .await
+        .map_err(database_error)?;
+    load::check(&readers)
+        .await
+        .map_err(|error| OpenError::Database { path: path.clone(), why: error.to_string() })?;
+
+    // What a killed process has committed without an fsync is served from now on as saved. Folding
+    // it in writes it once more; if another program reads at this moment, the fsync has to do.
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+        .execute(&mut writer)
+        .await
+        .map_err(database_error)?;
+    let wal = WalFile::open(&path, tuning.sync_file)
+        .and_then(|wal| wal.sync().map(|()| wal))
+        .map_err(|source| OpenError::File { path: path.clone(), source })?;
+    Ok(Opened { writer, connect_writer, readers, wal, lock })
+}
+
+/// Makes directory and file if they are missing; gives the path without links, the same for
+/// everyone who means this file.
+fn make_file(path: &Path) -> Result<PathBuf, OpenError> {
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |source| OpenError::File { path, source }
+    };
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        private_directories().create(directory).map_err(at(directory))?;
+    }
+    // `create_new`, because an existing database must not be opened here: closing that handle would
+    // drop the locks that SQLite holds on the file if this process has it open already.
+    match private_file().create_new(true).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(at(path)(error)),
+        _ => fs::canonicalize(path).map_err(at(path)),
+    }
+}
+
+fn private_directories() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Takes the lock beside the database. The system frees it when the process ends, however it ends;
+/// the file stays, because removing it would let two servers lock two files of the same name.
+fn take_lock(database: &Path) -> Result<File, OpenError> {
+    let mut name = OsString::from(database);
+    name.push(".lock");
+    let path = PathBuf::from(name);
+    let file = match private_file().create(true).truncate(false).open(&path) {
+        Ok(file) => file,
+        Err(source) => return Err(OpenError::File { path, source }),
+    };
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { lock: path }),
+        Err(TryLockError::Error(source)) => Err(OpenError::File { path, source }),
+    }
+}
+
+/// What holds for every connection. Statements are not logged: they are slow only when the disk is,
+/// and that is measured.
+fn connect_options(path: &Path, tuning: &Tuning) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .busy_timeout(tuning.busy_timeout)
+        .disable_statement_logging()
+}
+
+fn writer_options(
+    connect: SqliteConnectOptions,
+    durability: Durability,
+    tuning: &Tuning,
+) -> SqliteConnectOptions {
+    let synchronous = match durability {
+        Durability::Disk => SqliteSynchronous::Full,
+        Durability::Process => SqliteSynchronous::Normal,
+    };
+    let connect = connect
+        .synchronous(synchronous)
+        // Only on macOS: there a plain fsync stops at the drive's own memory.
+        .pragma("fullfsync", "ON")
+        .pragma("checkpoint_fullfsync", "ON")
+        .pragma("journal_size_limit", WAL_BYTES_KEPT);
+    match tuning.pages_max {
+        Some(pages) => connect.pragma("max_page_count", pages.to_string()),
+        None => connect,
+    }
+}
+
+/// Looks before anything is changed, so that another program's database stays as it is.
+async fn refuse_foreign(connect: &SqliteConnectOptions, path: &Path) -> Result<(), OpenError> {
+    const TABLES: &str =
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name <> '_sqlx_migrations'";
+
+    let look = async {
+        let mut connection = connect.clone().read_only(true).connect().await?;
+        let id: i64 =
+            sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut connection).await?;
+        let tables: i64 = sqlx::query_scalar(TABLES).fetch_one(&mut connection).await?;
+        connection.close().await?;
+        Ok::<bool, sqlx::Error>(id == APPLICATION_ID || (id == 0 && tables == 0))
+    };
+    match look.await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(OpenError::Foreign { path: path.to_owned() }),
+        Err(error) => Err(OpenError::Database { path: path.to_owned(), why: error.to_string() }),
+    }
+}
+
+async fn set_wal_mode(writer: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    let mode = sqlx::query_scalar::<_, String>("PRAGMA journal_mode = WAL").fetch_one(writer).await;
+    let why = match mode {
+        Ok(mode) if mode == "wal" => return Ok(()),
+        Ok(mode) => format!("the file system allows no write-ahead log, only mode {mode}"),
+        Err(error) => error.to_string(),
+    };
+    Err(OpenError::Database { path: path.to_owned(), why })
+}
+
+async fn migrate(writer: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    MIGRATIONS.run(writer).await.map_err(|error| match error {
+        MigrateError::VersionMissing(found) if found > known => {
+            OpenError::Newer { path: path.to_owned(), found, known }
+        }
+        error => OpenError::Database { path: path.to_owned(), why: error.to_string() },
+    })
+}

@@ -1,0 +1,280 @@
+//! One write transaction: what the changes of a batch become in SQL.
+//!
+//! Gives `seq` to updates. Decides nothing about who is in a batch and what happens after a
+//! failure: that is `log_writer`.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use sqlx::sqlite::SqliteConnection;
+
+use super::load::checksum;
+use super::log_writer::{Change, Request};
+use super::{AppendError, LogRecord, QUARANTINE_ROWS_MAX};
+use crate::id::{DocumentId, Seq};
+
+/// Where a document's log ends.
+#[derive(Clone, Copy)]
+pub(super) struct Head {
+    /// Key in `documents`; None before the first row.
+    row: Option<i64>,
+    last: Seq,
+}
+
+/// For each request the end of its document's log after it, or why that request was left out.
+pub(super) type Answers = Vec<Result<Seq, AppendError>>;
+
+/// What a committed transaction has done.
+pub(super) struct Written {
+    pub(super) answers: Answers,
+    /// The documents it touched, as they are now.
+    pub(super) heads: HashMap<DocumentId, Head>,
+    /// Updates appended, and their bytes.
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+}
+
+/// Writes all of `requests`, those of a document in their order, and commits. `known` is what is
+/// certain about documents; the others are asked for.
+///
+/// After an error the transaction may still be open: the connection must be closed.
+pub(super) async fn write(
+    connection: &mut SqliteConnection,
+    known: &HashMap<DocumentId, Head>,
+    requests: &[Request],
+) -> Result<Written, sqlx::Error> {
+    // IMMEDIATE takes the write lock at once: waiting for it later is not possible after a read.
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+    let mut batch = Batch { connection, known, heads: HashMap::new(), rows: Vec::new() };
+    let mut answers = Answers::with_capacity(requests.len());
+    for request in requests {
+        answers.push(batch.apply(request).await?);
+    }
+    let Batch { connection, heads, rows, .. } = batch;
+    insert_updates(connection, &rows).await?;
+    sqlx::query("COMMIT").execute(connection).await?;
+
+    let bytes = rows.iter().map(|row| row.record.bytes.len() as u64).sum();
+    Ok(Written { answers, heads, rows: rows.len() as u64, bytes })
+}
+
+/// A transaction on its way.
+struct Batch<'a> {
+    connection: &'a mut SqliteConnection,
+    known: &'a HashMap<DocumentId, Head>,
+    /// Changed by this transaction, or read for it.
+    heads: HashMap<DocumentId, Head>,
+    /// Updates of all documents; they go in together at the end.
+    rows: Vec<Row<'a>>,
+}
+
+/// One row for `updates`.
+struct Row<'a> {
+    document: i64,
+    seq: Seq,
+    checksum: i64,
+    record: &'a LogRecord,
+}
+
+impl<'a> Batch<'a> {
+    async fn apply(
+        &mut self,
+        request: &'a Request,
+    ) -> Result<Result<Seq, AppendError>, sqlx::Error> {
+        let document = &request.document;
+        let head = self.head(document).await?;
+        match &request.change {
+            Change::Append(records) => self.append(document, records).await?,
+            Change::Snapshot { seq, bytes, at_ms } => {
+                let (Some(row), true) = (head.row, *seq >= Seq(1) && *seq <= head.last) else {
+                    let why = format!("a snapshot at {seq}, but the log ends at {}", head.last);
+                    return Ok(Err(AppendError::Refused { why }));
+                };
+                self.insert_snapshot(document, row, *seq, bytes, *at_ms).await?;
+            }
+            Change::ThinSnapshots { newest } => self.thin_snapshots(head, *newest).await?,
+            Change::DropSnapshot { seq } => self.drop_snapshot(head, *seq).await?,
+            Change::Quarantine { record, reason } => {
+                self.quarantine(document, record, reason).await?;
+            }
+        }
+        Ok(Ok(self.head(document).await?.last))
+    }
+
+    async fn head(&mut self, document: &DocumentId) -> Result<Head, sqlx::Error> {
+        let place = match self.heads.entry(document.clone()) {
+            Entry::Occupied(place) => return Ok(*place.get()),
+            Entry::Vacant(place) => place,
+        };
+        let head = match self.known.get(document) {
+            Some(head) => *head,
+            None => load_head(self.connection, document).await?,
+        };
+        Ok(*place.insert(head))
+    }
+
+    /// The key of `document`, which gets its row now if it has none.
+    async fn row(&mut self, document: &DocumentId, at_ms: i64) -> Result<i64, sqlx::Error> {
+        let head = self.head(document).await?;
+        if let Some(row) = head.row {
+            return Ok(row);
+        }
+        let row = insert_document(self.connection, document, at_ms).await?;
+        self.heads.insert(document.clone(), Head { row: Some(row), ..head });
+        Ok(row)
+    }
+
+    async fn append(
+        &mut self,
+        document: &DocumentId,
+        records: &'a [LogRecord],
+    ) -> Result<(), sqlx::Error> {
+        let created_ms = records.first().map_or(0, |record| record.at_ms);
+        let row = self.row(document, created_ms).await?;
+        let mut last = self.head(document).await?.last;
+        for record in records {
+            last = Seq(last.0 + 1);
+            let checksum = checksum(document, last, &record.bytes);
+            self.rows.push(Row { document: row, seq: last, checksum, record });
+        }
+        self.heads.insert(document.clone(), Head { row: Some(row), last });
+        Ok(())
+    }
+
+    async fn insert_snapshot(
+        &mut self,
+        document: &DocumentId,
+        row: i64,
+        seq: Seq,
+        bytes: &Bytes,
+        at_ms: i64,
+    ) -> Result<(), sqlx::Error> {
+        // A damaged snapshot of the same place is replaced.
+        const INSERT: &str = "INSERT OR REPLACE INTO snapshots \
+             (document, seq, at, bytes, checksum) VALUES (?1, ?2, ?3, ?4, ?5)";
+
+        sqlx::query(INSERT)
+            .bind(row)
+            .bind(seq.0.cast_signed())
+            .bind(at_ms)
+            .bind(bytes.as_ref())
+            .bind(checksum(document, seq, bytes))
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn thin_snapshots(&mut self, head: Head, newest: Seq) -> Result<(), sqlx::Error> {
+        const DELETE: &str = "DELETE FROM snapshots WHERE document = ?1 AND seq < \
+             (SELECT max(seq) FROM snapshots WHERE document = ?1 AND seq < ?2)";
+
+        sqlx::query(DELETE)
+            .bind(head.row)
+            .bind(newest.0.cast_signed())
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn drop_snapshot(&mut self, head: Head, seq: Seq) -> Result<(), sqlx::Error> {
+        sqlx::query("DELETE FROM snapshots WHERE document = ?1 AND seq = ?2")
+            .bind(head.row)
+            .bind(seq.0.cast_signed())
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn quarantine(
+        &mut self,
+        document: &DocumentId,
+        record: &LogRecord,
+        reason: &str,
+    ) -> Result<(), sqlx::Error> {
+        const INSERT: &str = "INSERT INTO quarantine \
+             (document, at, author, connection, reason, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        const THIN: &str = "DELETE FROM quarantine WHERE document = ?1 AND id <= \
+             (SELECT id FROM quarantine WHERE document = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
+
+        let row = self.row(document, record.at_ms).await?;
+        sqlx::query(INSERT)
+            .bind(row)
+            .bind(record.at_ms)
+            .bind(record.author.as_deref())
+            .bind(record.connection.0.cast_signed())
+            .bind(reason)
+            .bind(record.bytes.as_ref())
+            .execute(&mut *self.connection)
+            .await?;
+        sqlx::query(THIN)
+            .bind(row)
+            .bind(QUARANTINE_ROWS_MAX)
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(())
+    }
+}
+
+async fn load_head(
+    connection: &mut SqliteConnection,
+    document: &DocumentId,
+) -> Result<Head, sqlx::Error> {
+    const HEAD: &str = "SELECT id, \
+         coalesce((SELECT max(seq) FROM updates WHERE document = documents.id), 0) \
+         FROM documents WHERE name = ?1";
+
+    let found: Option<(i64, i64)> =
+        sqlx::query_as(HEAD).bind(document.as_str()).fetch_optional(connection).await?;
+    Ok(match found {
+        Some((row, last)) => Head { row: Some(row), last: Seq(last.cast_unsigned()) },
+        None => Head { row: None, last: Seq(0) },
+    })
+}
+
+async fn insert_document(
+    connection: &mut SqliteConnection,
+    document: &DocumentId,
+    at_ms: i64,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("INSERT INTO documents (name, created_at) VALUES (?1, ?2) RETURNING id")
+        .bind(document.as_str())
+        .bind(at_ms)
+        .fetch_one(connection)
+        .await
+}
+
+/// Numbers of rows for which there is a statement. Few, so that all of them stay prepared; a row
+/// through a statement of 64 costs a twentieth of a row by itself.
+static INSERT_UPDATES: LazyLock<[(usize, String); 4]> = LazyLock::new(|| {
+    [512, 64, 8, 1].map(|rows| {
+        let values = vec!["(?, ?, ?, ?, ?, ?, ?)"; rows].join(", ");
+        let columns = "document, seq, at, author, connection, bytes, checksum";
+        (rows, format!("INSERT INTO updates ({columns}) VALUES {values}"))
+    })
+});
+
+async fn insert_updates(
+    connection: &mut SqliteConnection,
+    mut rows: &[Row<'_>],
+) -> Result<(), sqlx::Error> {
+    for (count, statement) in INSERT_UPDATES.iter() {
+        while let Some((chunk, rest)) = rows.split_at_checked(*count) {
+            let mut insert = sqlx::query(statement.as_str());
+            for row in chunk {
+                insert = insert
+                    .bind(row.document)
+                    .bind(row.seq.0.cast_signed())
+                    .bind(row.record.at_ms)
+                    .bind(row.record.author.as_deref())
+                    .bind(row.record.connection.0.cast_signed())
+                    .bind(row.record.bytes.as_ref())
+                    .bind(row.checksum);
+            }
+            insert.execute(&mut *connection).await?;
+            rows = rest;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! What is said, whatever the dialect: [`Message`] from a client, [`Reply`] from the server.
+
+use bytes::Bytes;
+
+use super::Text;
+use super::awareness::Entry;
+
+/// One message of a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// "This is what I have; send me the rest."
+    SyncStep1 {
+        /// An encoded state vector, not yet looked into.
+        state_vector: Bytes,
+    },
+    /// "This is what you lacked": the answer to the server's own step 1.
+    SyncStep2 {
+        /// A Yjs v1 update, not yet looked into.
+        update: Bytes,
+    },
+    /// A change that has just been made.
+    Update {
+        /// A Yjs v1 update, not yet looked into.
+        update: Bytes,
+    },
+    /// Who is here and where.
+    Awareness {
+        /// In the order of the frame.
+        entries: Vec<Entry>,
+    },
+    /// "Who is here?"
+    QueryAwareness,
+    /// A login, or a fresh token for a running session (Hocuspocus).
+    Token {
+        /// Empty where the client has none.
+        token: Text,
+        /// Version of the provider, which only 4.x and newer send.
+        version: Option<Text>,
+    },
+    /// A message of the application, which the server carries without reading it (Hocuspocus).
+    Stateless {
+        /// Any text.
+        payload: Text,
+    },
+    /// "I am leaving this document" (Hocuspocus); the socket stays.
+    Close,
+}
+
+/// One message of the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// "This is what I have; send me the rest."
+    SyncStep1 {
+        /// An encoded state vector.
+        state_vector: Bytes,
+    },
+    /// The answer to a client's step 1.
+    SyncStep2 {
+        /// A Yjs v1 update.
+        update: Bytes,
+    },
+    /// Changes that are in the log.
+    Update {
+        /// A Yjs v1 update.
+        update: Bytes,
+    },
+    /// Who is here and where.
+    Awareness {
+        /// An encoded awareness body, see [`super::awareness::encode`].
+        body: Bytes,
+    },
+    /// One update or step 2 of this session is on disk, and so is everything that it sent before.
+    Saved,
+    /// One update or step 2 of this session is not stored.
+    NotSaved {
+        /// For people.
+        reason: Text,
+    },
+    /// The login was accepted.
+    Authenticated {
+        /// What the session may do.
+        scope: Scope,
+    },
+    /// The session may not (or cannot) take part in the document.
+    Denied {
+        /// For people.
+        reason: Text,
+    },
+    /// A message of another client's application.
+    Stateless {
+        /// Any text.
+        payload: Text,
+    },
+    /// The session's part in the document is over; the client may come back.
+    Closed {
+        /// For people.
+        reason: Text,
+    },
+}
+
+/// What an accepted session may do, in the words of the Hocuspocus wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// May change the document.
+    ReadWrite,
+    /// May only read it.
+    ReadOnly,
+}

@@ -1,0 +1,147 @@
+/**
+ * What the browser tests share: the real server on a free port with its own database, a Chromium
+ * without a screen, and the few things that people do in a note.
+ *
+ * Nothing here waits for a time; everything waits for something to be so.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { chromium } from 'playwright-core';
+
+const BINARY =
+  process.env.COSCRIBE_BIN ?? new URL('../../target/release/coscribe', import.meta.url).pathname;
+const CHROMIUM = process.env.CHROMIUM_BIN ?? '/usr/bin/chromium';
+const READY = /^coscribe is ready at (http:\/\/\S+)/;
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** How long anything may take before a test is called failed. */
+export const PATIENCE_MS = 15_000;
+
+/** One server process with one database; `kill` and `start` may alternate on the same address. */
+export class TestServer {
+  #folder = mkdtempSync(join(tmpdir(), 'coscribe-e2e-'));
+  #process = null;
+  #listen = '127.0.0.1:0';
+  /** The server's address, without a slash at the end. */
+  origin = '';
+
+  static async start() {
+    const server = new TestServer();
+    await server.start();
+    return server;
+  }
+
+  /** Starts it, the first time on a free port, then always on the same. */
+  async start() {
+    const database = join(this.#folder, 'test.db');
+    const args = ['serve', '--listen', this.#listen, '--database', database];
+    this.#process = spawn(BINARY, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.origin = await readyOrigin(this.#process);
+    this.#listen = new URL(this.origin).host;
+  }
+
+  /** Ends it at once, as a power cut would. */
+  async kill() {
+    const ended = new Promise((resolve) => this.#process.once('exit', resolve));
+    this.#process.kill('SIGKILL');
+    await ended;
+  }
+
+  async dispose() {
+    await this.kill();
+    rmSync(this.#folder, { recursive: true });
+  }
+}
+
+function readyOrigin(child) {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const origin = READY.exec(line)?.[1];
+      if (origin !== undefined) resolve(origin);
+    });
+  });
+}
+
+/** A headless browser. */
+export function startBrowser() {
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}
+
+/**
+ * A person: a browser profile of their own. `faults` collects what must never be: script errors,
+ * refused styles and scripts, requests to anywhere else.
+ */
+export async function newPerson(browser, name, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  context.setDefaultTimeout(PATIENCE_MS);
+  const faults = [];
+  await context.addInitScript((person) => {
+    if (localStorage.getItem('coscribe.person') === null) {
+      localStorage.setItem('coscribe.person', JSON.stringify(person));
+    }
+  }, name);
+  context.on('weberror', (error) => faults.push(String(error.error())));
+  context.on('console', (message) => {
+    const isOffline = message.text().includes('ERR_CONNECTION_REFUSED') || message.text().includes('ERR_INTERNET_DISCONNECTED') || message.text().includes('WebSocket');
+    if (message.type() === 'error' && !isOffline) faults.push(message.text());
+  });
+  return { context, faults };
+}
+
+/** Some people. */
+export const ANN = { name: 'Ann', color: '#2f5fc4' };
+export const BO = { name: 'Bo', color: '#a8481f' };
+
+/** The text of the open note. */
+export function textOf(page) {
+  return page.locator('.text[contenteditable]');
+}
+
+/** Waits until the text of the note is exactly these lines. */
+export async function expectLines(page, lines) {
+  await page.waitForFunction(
+    (wanted) => {
+      const blocks = [...document.querySelectorAll('.text[contenteditable] :is(p, h1, h2, h3, pre)')];
+      return JSON.stringify(blocks.map((block) => block.textContent)) === JSON.stringify(wanted);
+    },
+    lines,
+  );
+}
+
+/** Waits until the status says one of these kinds. */
+export async function expectStatus(page, ...kinds) {
+  const selector = kinds.map((kind) => `[data-save="${kind}"]`).join(', ');
+  await page.locator(selector).first().waitFor();
+}
+
+/** Opens a note and waits until one can write. */
+export async function openNote(page, server, id) {
+  await page.goto(`${server.origin}/n/${id}`);
+  await textOf(page).waitFor();
+}
+
+/** What axe finds on the page, in short words; empty when it finds nothing. */
+export async function axeFindings(page) {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document));
+  return violations.flatMap((violation) =>
+    violation.nodes.map((node) => `${violation.id}: ${node.html}\n${node.failureSummary}`),
+  );
+}

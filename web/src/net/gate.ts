@@ -1,0 +1,115 @@
+/**
+ * Two replicas of one document, and a gate between them.
+ *
+ * An editor that is bound to a document deletes what its schema does not know, merely by showing
+ * it. So the editor never sees the replica that talks to the world:
+ *
+ *     server, device  <->  outer  --(checked)-->  inner  <->  editor
+ *                          outer  <--(always)---  inner
+ *
+ * A change that arrives at `outer` goes on to `inner` only if everything it touched is known;
+ * otherwise the gate shuts, `inner` stays as it is, and `outer` goes on collecting. When the
+ * foreign content is gone, `inner` gets what it missed and the gate opens.
+ *
+ * Client ids: all edits are made in `inner`. `outer` makes none of its own and carries the same
+ * client id, because the provider announces the id of the document it is given, and the server
+ * takes the first announced id as this connection's own. Two replicas may share an id as long as
+ * only one of them writes: no two items can get the same clock.
+ */
+import * as Y from 'yjs';
+
+/** The name of the shared text; Tiptap's own default, so that its stock editors see the same text. */
+export const TEXT_NAME = 'default';
+
+/** Looks at the document for what the editor does not know; the names found, none when all is known. */
+export interface Guard {
+  /** Looks at everything. */
+  all(text: Y.XmlFragment): readonly string[];
+  /** Looks at what a transaction touched. */
+  touched(text: Y.XmlFragment, transaction: Y.Transaction): readonly string[];
+}
+
+/** The two replicas. Shut until `open` is called for the first time. */
+export class Gate {
+  /** For the provider and the device's copy. */
+  readonly outer = new Y.Doc();
+  /** For the editor. */
+  readonly inner = new Y.Doc();
+  readonly #guard: Guard;
+  readonly #onForeign: (names: readonly string[]) => void;
+  #started = false;
+  #isOpen = false;
+
+  /**
+   * @param onForeign is told when the gate shuts (with the names of what is not known), when that
+   * list changes, and when the gate opens again (with an empty list).
+   */
+  constructor(guard: Guard, onForeign: (names: readonly string[]) => void) {
+    this.#guard = guard;
+    this.#onForeign = onForeign;
+    this.outer.clientID = this.inner.clientID;
+    this.outer.on('update', this.#inward);
+    this.inner.on('update', this.#outward);
+  }
+
+  /** The shared text as the world has it, also while the gate is shut. */
+  get outerText(): Y.XmlFragment {
+    return this.outer.getXmlFragment(TEXT_NAME);
+  }
+
+  /** Whether changes from outside reach the editor. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Looks at the whole document and opens the gate if everything in it is known. */
+  open(): void {
+    this.#started = true;
+    const names = this.#guard.all(this.outerText);
+    const wasOpen = this.#isOpen;
+    this.#isOpen = names.length === 0;
+    if (this.#isOpen && !wasOpen) this.#catchUp();
+    this.#onForeign(names);
+  }
+
+  /** Lets go of both replicas. */
+  dispose(): void {
+    this.outer.destroy();
+    this.inner.destroy();
+  }
+
+  readonly #inward = (
+    update: Uint8Array,
+    origin: unknown,
+    _document: Y.Doc,
+    transaction: Y.Transaction,
+  ): void => {
+    if (origin === this) return;
+    if (!this.#isOpen) {
+      if (this.#started) this.open();
+      return;
+    }
+    const names = this.#guard.touched(this.outerText, transaction);
+    if (names.length === 0) {
+      Y.applyUpdate(this.inner, update, this);
+      return;
+    }
+    this.#isOpen = false;
+    this.#onForeign(names);
+  };
+
+  #catchUp(): void {
+    const missed = Y.encodeStateAsUpdate(this.outer, Y.encodeStateVector(this.inner));
+    Y.applyUpdate(this.inner, missed, this);
+  }
+
+  readonly #outward = (update: Uint8Array, origin: unknown): void => {
+    if (origin === this) return;
+    this.outer.transact((transaction) => {
+      Y.applyUpdate(this.outer, update, this);
+      // Yjs takes foreign items under our own client id for a collision and would give `outer` a
+      // new one. These items are not foreign: they were made here.
+      transaction.local = true;
+    }, this);
+  };
+}

@@ -1,0 +1,125 @@
+/**
+ * A note that is open on this page: the two replicas, the device's copy and the connection, put
+ * together in the one order that is right, and taken apart again.
+ *
+ * Order: the device's copy first, so that cached text is there at once and is part of the first
+ * sync; then the server. The editor may be bound when `content` is `ready`: the device had text,
+ * or the server has answered, or it cannot be reached, or the note was made here just now.
+ */
+import type { Awareness } from 'y-protocols/awareness';
+import type * as Y from 'yjs';
+import { DeviceCopy, type DeviceState } from './deviceCopy';
+import { Gate, type Guard } from './gate';
+import { Link } from './link';
+import { saveState, type LinkState, type SaveState } from './saveState';
+
+/** What may be done with the note's text now. */
+export type Content =
+  | { readonly kind: 'opening' }
+  | { readonly kind: 'ready' }
+  /** Holds what the editor does not know: to be shown, never to be bound. */
+  | { readonly kind: 'foreign'; readonly names: readonly string[] };
+
+/** All that the page shows about the note besides its text. */
+export interface NoteState {
+  readonly content: Content;
+  readonly save: SaveState;
+  readonly device: DeviceState;
+  readonly readOnly: boolean;
+}
+
+/** An open note. */
+export class Note {
+  readonly #gate: Gate;
+  readonly #onState: (state: NoteState) => void;
+  #copy: DeviceCopy | null = null;
+  #link: Link | null = null;
+  #linkState: LinkState = { socket: 'trying', ledger: 'unknown', refusal: null, readOnly: false };
+  #device: DeviceState = 'kept';
+  #content: Content = { kind: 'opening' };
+  #disposed = false;
+
+  private constructor(guard: Guard, onState: (state: NoteState) => void) {
+    this.#onState = onState;
+    this.#gate = new Gate(guard, (names) => this.#judged(names));
+  }
+
+  /** Opens the note `id`; `isNew` says that it was made on this page just now. */
+  static async open(
+    id: string,
+    isNew: boolean,
+    guard: Guard,
+    onState: (state: NoteState) => void,
+  ): Promise<Note> {
+    const note = new Note(guard, onState);
+    note.#copy = await DeviceCopy.attach(id, note.#gate.outer, (device) => {
+      note.#device = device;
+      note.#tell();
+    });
+    if (isNew || note.#gate.outerText.length > 0) note.#gate.open();
+    note.#link = new Link(
+      socketUrl(location),
+      id,
+      note.#gate.outer,
+      (state) => note.#linked(state),
+      () => note.#gate.open(),
+    );
+    return note;
+  }
+
+  /** The replica that an editor may be bound to. */
+  get document(): Y.Doc {
+    return this.#gate.inner;
+  }
+
+  /** The text as the world has it, for a view that never writes. */
+  get outerText(): Y.XmlFragment {
+    return this.#gate.outerText;
+  }
+
+  /** Who is here and where. */
+  get awareness(): Awareness {
+    if (this.#link === null) throw new Error('an open note has a link');
+    return this.#link.awareness;
+  }
+
+  /** Tries to reach the server now. */
+  reconnect(): void {
+    this.#link?.reconnect();
+  }
+
+  /** Gives back everything. */
+  dispose(): void {
+    this.#disposed = true;
+    this.#link?.dispose();
+    this.#copy?.dispose();
+    this.#gate.dispose();
+  }
+
+  #linked(state: LinkState): void {
+    this.#linkState = state;
+    // Without a server, an empty page to write on is better than none; texts merge later.
+    if (state.socket === 'down' && this.#content.kind === 'opening') this.#gate.open();
+    this.#tell();
+  }
+
+  #judged(names: readonly string[]): void {
+    this.#content = names.length === 0 ? { kind: 'ready' } : { kind: 'foreign', names };
+    this.#tell();
+  }
+
+  #tell(): void {
+    if (this.#disposed) return;
+    this.#onState({
+      content: this.#content,
+      save: saveState(this.#linkState, this.#device),
+      device: this.#device,
+      readOnly: this.#linkState.readOnly || this.#linkState.refusal !== null,
+    });
+  }
+}
+
+function socketUrl(page: Location): string {
+  const scheme = page.protocol === 'https:' ? 'wss:' : 'ws:';
+  return `${scheme}//${page.host}/collab`;
+}
