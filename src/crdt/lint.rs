@@ -88,8 +88,9 @@ pub struct Need {
 pub struct Summary {
     /// Inserted clocks, in the order of the update. One span for each client id, more only around skips.
     pub inserts: Vec<Span>,
-    /// Places of other client ids that items are attached to and that the update itself does not bring; one
-    /// entry for each client id, sorted by it. That clocks below a span's start must exist is not repeated here.
+    /// What the update builds on and does not bring itself: places that items are attached to, deleted clocks.
+    /// One entry for each client id, sorted by it. Not repeated here is that the clocks below the start of a
+    /// span must exist.
     pub needs: Vec<Need>,
     /// Deleted clocks, in the order of the update; ascending for each client id.
     pub deletes: Vec<Span>,
@@ -171,7 +172,9 @@ pub fn lint(update: &[u8], limits: &LintLimits) -> Result<Summary, LintError> {
         let subdocuments = summary.subdocuments as u64;
         within(at, "subdocuments", subdocuments, limits.subdocuments_max as u64)
     })?;
-    summary.deletes = read_deletes(&mut reader)?;
+    let deletes = read_deletes(&mut reader)?;
+    summary.needs.extend(deletes.iter().map(|span| Need { client: span.client, end: span.end }));
+    summary.deletes = deletes;
     if reader.at != update.len() {
         return Err(reader.malformed("bytes after the end"));
     }
@@ -180,6 +183,15 @@ pub fn lint(update: &[u8], limits: &LintLimits) -> Result<Summary, LintError> {
 }
 
 impl Summary {
+    /// Whether a replica can apply the update and leave no hole and nothing pending, given the next clock that it
+    /// expects of each client id. The library must not be left with pending parts: taking them up again later it
+    /// was seen to read freed memory.
+    pub fn fits(&self, known: impl Fn(u64) -> u32) -> bool {
+        !self.has_skip
+            && self.inserts.iter().all(|span| span.start <= known(span.client))
+            && self.needs.iter().all(|need| need.end <= known(need.client))
+    }
+
     fn add(&mut self, block: &Block) {
         match block.kind {
             Kind::Skip => self.has_skip = true,
@@ -208,6 +220,7 @@ impl Summary {
                 // Two client ids often take turns: sort out before the list grows beyond what it says.
                 if self.needs.len() == self.needs.capacity() && self.needs.len() > 64 {
                     self.merge_needs();
+                    self.needs.reserve(self.needs.len());
                 }
                 self.needs.push(need);
             }
@@ -218,7 +231,6 @@ impl Summary {
     fn merge_needs(&mut self) {
         self.needs.sort_unstable_by_key(|need| (need.client, std::cmp::Reverse(need.end)));
         self.needs.dedup_by_key(|need| need.client);
-        self.needs.reserve(self.needs.len());
     }
 
     /// Drops the needs that the update meets itself.
@@ -226,8 +238,7 @@ impl Summary {
         if self.needs.is_empty() {
             return;
         }
-        self.needs.sort_unstable_by_key(|need| (need.client, std::cmp::Reverse(need.end)));
-        self.needs.dedup_by_key(|need| need.client);
+        self.merge_needs();
         for span in &self.inserts {
             let found = self.needs.binary_search_by_key(&span.client, |need| need.client);
             if let Ok(index) = found
@@ -754,20 +765,6 @@ mod tests {
         txn.get_or_insert_xml_fragment("page").remove_range(txn, 0, 1);
     }
 
-    /// What the caller adds: an update that needs more than the replica has is not applied.
-    fn fits(summary: &Summary, doc: &Doc) -> bool {
-        let state = doc.transact().state_vector();
-        let known = |client: u64| state.get(&ClientID::new(client));
-        let after = |client: u64| {
-            let inserted = summary.inserts.iter().filter(|span| span.client == client);
-            inserted.map(|span| span.end).fold(known(client), u32::max)
-        };
-        !summary.has_skip
-            && summary.inserts.iter().all(|span| span.start <= known(span.client))
-            && summary.needs.iter().all(|need| need.end <= known(need.client))
-            && summary.deletes.iter().all(|span| span.end <= after(span.client))
-    }
-
     fn check(update: &[u8]) -> Result<Summary, LintError> {
         lint(update, &LintLimits::default())
     }
@@ -833,6 +830,17 @@ mod tests {
             let clients: Vec<u64> = summary.needs.iter().map(|need| need.client).collect();
             assert_eq!(clients, needs);
         }
+    }
+
+    #[test]
+    fn deleted_clocks_are_needed_unless_the_update_brings_them() {
+        // Deletes of client 5 (3..4, 8..10) and client 6 (0..2); inserted are the clocks 1..3 of client 6.
+        let update = [1, 1, 6, 1, 0, 2, 2, 6, 1, 0, 2, 5, 2, 3, 1, 8, 2];
+        let summary = check(&update).unwrap();
+        assert_eq!(summary.needs, [Need { client: 5, end: 10 }]);
+        assert!(summary.fits(|client| if client == 5 { 10 } else { 1 }));
+        assert!(!summary.fits(|client| if client == 5 { 9 } else { 1 }));
+        assert!(!summary.fits(|client| if client == 5 { 10 } else { 0 }));
     }
 
     #[test]
@@ -1062,9 +1070,13 @@ mod tests {
         };
         let doc = replica(3, false);
         doc.transact_mut().apply_update(Update::decode_v1(state).unwrap()).unwrap();
-        if !fits(summary, &doc) || doc.transact_mut().apply_update(decoded).is_err() {
+        let state = doc.transact().state_vector();
+        if !summary.fits(|client| state.get(&ClientID::new(client)))
+            || doc.transact_mut().apply_update(decoded).is_err()
+        {
             return false;
         }
+        assert!(!doc.transact().has_missing_updates());
         for span in &summary.inserts {
             let last = ID::new(ClientID::new(span.client), span.end - 1);
             assert!(last.clock < doc.transact().state_vector().get(&last.client));

@@ -146,7 +146,12 @@ impl Presence {
         }
         let owner = match known {
             None => from,
-            Some(Client { owner: None, entry: last, .. }) if entry.clock >= last.clock => from,
+            // A client that comes back says the same clock again; a late reflection does, too.
+            Some(Client { owner: None, entry: last, .. })
+                if entry.clock > last.clock || (entry.clock == last.clock && from.own) =>
+            {
+                from
+            }
             Some(Client { owner: Some(owner), entry: last, .. }) if entry.clock > last.clock => {
                 match owner {
                     owner if owner.session == from.session => *owner,
@@ -262,8 +267,11 @@ mod tests {
         presence.leave(ANN, NOW);
         assert_eq!(changes(&mut presence), [entry(7, 3, "null")]);
         assert_eq!(presence.everybody(), None);
-        presence.hear(BO, false, vec![entry(7, 2, "{}")], NOW);
+        presence.hear(BO, false, vec![entry(7, 3, "{}")], NOW);
         assert_eq!(presence.everybody(), None);
+        // The same client, connected anew, with the clock that it had.
+        presence.hear(SessionId(3), true, vec![entry(7, 3, "{}")], NOW);
+        assert!(presence.everybody().is_some());
     }
 
     #[test]

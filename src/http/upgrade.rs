@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, dev, web};
 use percent_encoding::percent_decode_str;
 use tracing::debug;
 
@@ -16,7 +16,9 @@ use super::limits::{NoPlace, Place};
 use crate::access::Level;
 use crate::fanout::Outbox;
 use crate::id::{ConnectionId, DocumentId, NameError};
-use crate::session::{self, HocuspocusSocket, OpenError, Socket, YWebsocketSocket};
+use crate::session::{
+    self, Connection, Guard, HocuspocusSocket, OpenError, Socket, YWebsocketSocket,
+};
 
 /// In front of the document's name in a y-websocket path.
 const SYNC_PREFIX: &str = "/sync/";
@@ -83,7 +85,7 @@ pub(super) async fn hocuspocus(
     payload: web::Payload,
     site: web::Data<Site>,
 ) -> HttpResponse {
-    answer(&site, open_hocuspocus(request, payload, &site))
+    answer(&site, open_hocuspocus(request, payload, &site).await)
 }
 
 async fn open_y_websocket(
@@ -101,10 +103,10 @@ async fn open_y_websocket(
     let connection = services.next_connection();
     let outbox = Arc::new(Outbox::new(services.config.limits.outbox_bytes_max));
     let socket = YWebsocketSocket::open(services, connection, &document, level, &outbox).await?;
-    upgrade(&request, payload, site, Opened { place, connection, outbox, socket })
+    upgrade(&request, payload, site, Opened { place, connection, outbox, socket }).await
 }
 
-fn open_hocuspocus(
+async fn open_hocuspocus(
     request: HttpRequest,
     payload: web::Payload,
     site: &Site,
@@ -114,7 +116,7 @@ fn open_hocuspocus(
     let connection = services.next_connection();
     let outbox = Arc::new(Outbox::new(services.config.limits.outbox_bytes_max));
     let socket = HocuspocusSocket::new(services.clone(), connection, outbox.clone());
-    upgrade(&request, payload, site, Opened { place, connection, outbox, socket })
+    upgrade(&request, payload, site, Opened { place, connection, outbox, socket }).await
 }
 
 /// What a socket needs before it is one.
@@ -142,7 +144,7 @@ fn enter(request: &HttpRequest, site: &Site) -> Result<Place, Refusal> {
     Ok(site.doors.enter(request.peer_addr().map(|address| address.ip()))?)
 }
 
-fn upgrade<S: Socket + 'static>(
+async fn upgrade<S: Socket + 'static>(
     request: &HttpRequest,
     payload: web::Payload,
     site: &Site,
@@ -152,18 +154,23 @@ fn upgrade<S: Socket + 'static>(
     let offered = offered.and_then(|value| value.to_str().ok()).unwrap_or_default();
     // Browsers fail a connection whose offered subprotocols are all ignored.
     let first: Vec<&str> = offered.split(',').map(str::trim).take(1).collect();
+    let bytes_max = site.services.config.limits.frame_bytes_max;
+    let (guard, faults) = Guard::new(payload.into_inner(), bytes_max);
+    let mut guarded: dev::Payload = dev::Payload::Stream { payload: Box::pin(guard) };
+    let payload = web::Payload::from_request(request, &mut guarded).await;
+    let payload = payload.map_err(Refusal::Handshake)?;
     let (response, socket, stream) = actix_ws::handle_with_protocols(request, payload, &first)
         .map_err(Refusal::Handshake)?;
-    let bytes_max = site.services.config.limits.frame_bytes_max;
     let stream = stream
         .max_frame_size(bytes_max)
         .aggregate_continuations()
         .max_continuation_size(bytes_max);
-    let Opened { place, connection, outbox, socket: dialect } = opened;
+    let Opened { place, connection: id, outbox, socket: dialect } = opened;
     let services = site.services.clone();
-    debug!(connection.id = connection.0, "socket is open");
+    debug!(connection.id = id.0, "socket is open");
+    let connection = Connection { id, outbox, socket, stream, faults };
     actix_web::rt::spawn(async move {
-        session::run(services, connection, outbox, socket, stream, dialect).await;
+        session::run(services, connection, dialect).await;
         drop(place);
     });
     Ok(response)

@@ -3,6 +3,7 @@
 //! A connection is one socket; a session is its part in one document. The reader awaits whatever it
 //! hands over, so a document that is busy slows down the sockets that fill it and nobody else.
 
+mod guard;
 mod heartbeat;
 mod hocuspocus;
 mod pace;
@@ -24,9 +25,10 @@ use crate::hub::Hub;
 use crate::id::{ConnectionId, SessionId};
 use crate::metrics::Metrics;
 
+pub use guard::{Faults, Guard};
 pub use hocuspocus::HocuspocusSocket;
 pub use part::OpenError;
-pub use socket::{Socket, run};
+pub use socket::{Connection, Socket, run};
 pub use y_websocket::YWebsocketSocket;
 
 /// What every connection of a server shares.

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
+use super::guard::{Fault, Faults};
 use super::heartbeat::Heartbeat;
 use super::pace::Pace;
 use super::{Services, writer};
@@ -49,36 +50,39 @@ pub enum Kind {
     Text,
 }
 
+/// A socket that has been opened.
+pub struct Connection {
+    /// Counted by the server.
+    pub id: ConnectionId,
+    /// What waits to be written.
+    pub outbox: Arc<Outbox>,
+    /// The writing half.
+    pub socket: actix_ws::Session,
+    /// The reading half.
+    pub stream: AggregatedMessageStream,
+    /// What is wrong with the frames behind `stream`.
+    pub faults: Faults,
+}
+
 /// Serves one socket until either side ends it.
-pub async fn run(
-    services: Arc<Services>,
-    connection: ConnectionId,
-    outbox: Arc<Outbox>,
-    socket: actix_ws::Session,
-    stream: AggregatedMessageStream,
-    dialect: impl Socket,
-) {
+pub async fn run(services: Arc<Services>, connection: Connection, dialect: impl Socket) {
+    let Connection { id, outbox, socket, stream, faults } = connection;
     let heartbeat = Rc::new(Heartbeat::new(&services.config.timing));
     let metrics = services.metrics.clone();
     metrics.connections.inc();
     let writing = writer::write(socket.clone(), outbox.clone(), heartbeat.clone(), metrics.clone());
     let mut writing = pin!(writing);
-    let mut reader = Reader { services, outbox, socket, stream, dialect, heartbeat };
+    let mut reader = Reader { services, outbox, socket, stream, faults, dialect, heartbeat };
     tokio::select! {
         close = reader.read() => {
-            debug!(
-                connection.id = connection.0, close.code = close.code, close.reason,
-                "socket is closing"
-            );
+            debug!(connection.id = id.0, close.code = close.code, close.reason, "socket is closing");
             reader.outbox.close(close);
             let patience = Duration::from_millis(reader.services.config.timing.shutdown_timeout_ms);
             if timeout(patience, &mut writing).await.is_err() {
                 reader.outbox.abandon();
             }
         }
-        () = &mut writing => {
-            debug!(connection.id = connection.0, "socket has closed");
-        }
+        () = &mut writing => debug!(connection.id = id.0, "socket has closed"),
     }
     metrics.connections.dec();
 }
@@ -88,6 +92,7 @@ struct Reader<D> {
     outbox: Arc<Outbox>,
     socket: actix_ws::Session,
     stream: AggregatedMessageStream,
+    faults: Faults,
     dialect: D,
     heartbeat: Rc<Heartbeat>,
 }
@@ -113,7 +118,7 @@ impl<D: Socket> Reader<D> {
             self.heartbeat.heard();
             let (kind, bytes) = match message {
                 None => return close(NORMAL, ""),
-                Some(Err(e)) => return fault(&e),
+                Some(Err(e)) => return fault(&e, self.faults.noted()),
                 Some(Ok(AggregatedMessage::Close(reason))) => return echo(reason),
                 Some(Ok(AggregatedMessage::Pong(_))) => continue,
                 Some(Ok(AggregatedMessage::Ping(payload))) => {
@@ -161,15 +166,18 @@ fn echo(reason: Option<actix_ws::CloseReason>) -> Close {
     close(if matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) { code } else { NORMAL }, "")
 }
 
-fn fault(e: &ProtocolError) -> Close {
-    match e {
-        ProtocolError::Overflow => close(TOO_BIG, "Message Too Big"),
-        ProtocolError::Io(e) if e.kind() == ErrorKind::InvalidData => {
+fn fault(e: &ProtocolError, noted: Option<Fault>) -> Close {
+    match (noted, e) {
+        (Some(Fault::TooBig), _) | (None, ProtocolError::Overflow) => {
+            close(TOO_BIG, "Message Too Big")
+        }
+        (Some(Fault::ReservedBits), _) => close(PROTOCOL_ERROR, "reserved bits are set"),
+        (None, ProtocolError::Io(e)) if e.kind() == ErrorKind::InvalidData => {
             close(INVALID_DATA, "a text message must be UTF-8")
         }
-        // The limit of a fragmented message; also a broken connection, which hears nothing.
-        ProtocolError::Io(_) => close(TOO_BIG, "Message Too Big"),
-        e => close(PROTOCOL_ERROR, &e.to_string()),
+        // The connection is broken; nobody hears this.
+        (None, ProtocolError::Io(_)) => close(NORMAL, ""),
+        (None, e) => close(PROTOCOL_ERROR, &e.to_string()),
     }
 }
 

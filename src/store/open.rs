@@ -88,16 +88,22 @@ pub(super) async fn open(options: &StoreOptions, tuning: Tuning) -> Result<Opene
         .await
         .map_err(|error| OpenError::Database { path: path.clone(), why: error.to_string() })?;
 
-    // What a killed process has committed without an fsync is served from now on as saved. Folding
-    // it in writes it once more; if another program reads at this moment, the fsync has to do.
-    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-        .execute(&mut writer)
-        .await
-        .map_err(database_error)?;
+    fold_in_wal(&mut writer).await;
     let wal = WalFile::open(&path, tuning.sync_file)
         .and_then(|wal| wal.sync().map(|()| wal))
         .map_err(|source| OpenError::File { path: path.clone(), source })?;
     Ok(Opened { writer, connect_writer, readers, wal, lock })
+}
+
+/// What a killed process has committed without an fsync is served from now on as saved. Folding the
+/// WAL in writes it once more. Where that cannot be done now, because another program reads or the
+/// disk is full, the fsync of the WAL that follows has to do: a full disk must not keep anyone from
+/// reading.
+async fn fold_in_wal(writer: &mut SqliteConnection) {
+    let folded = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(writer).await;
+    if let Err(error) = folded {
+        tracing::warn!(%error, "the WAL stays beside the database for now");
+    }
 }
 
 /// Makes directory and file if they are missing; gives the path without links, the same for

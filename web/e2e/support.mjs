@@ -39,7 +39,10 @@ export class TestServer {
   async start() {
     const database = join(this.#folder, 'test.db');
     const args = ['serve', '--listen', this.#listen, '--database', database];
-    this.#process = spawn(BINARY, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(BINARY, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    // A test that fails half-way must not leave a server behind.
+    process.once('exit', () => child.kill('SIGKILL'));
+    this.#process = child;
     this.origin = await readyOrigin(this.#process);
     this.#listen = new URL(this.origin).host;
   }
@@ -93,9 +96,10 @@ export async function newPerson(browser, name, options = {}) {
   context.setDefaultTimeout(PATIENCE_MS);
   const faults = [];
   await context.addInitScript((person) => {
-    if (localStorage.getItem('coscribe.person') === null) {
-      localStorage.setItem('coscribe.person', JSON.stringify(person));
-    }
+    // The blank first page of a tab has no storage.
+    if (location.protocol !== 'http:') return;
+    if (localStorage.getItem('coscribe.person') !== null) return;
+    localStorage.setItem('coscribe.person', JSON.stringify(person));
   }, name);
   context.on('weberror', (error) => faults.push(String(error.error())));
   context.on('console', (message) => {

@@ -130,6 +130,26 @@ async fn callers_who_go_away_do_not_disturb_the_writer() {
 }
 
 #[tokio::test]
+async fn a_load_that_is_dropped_gives_its_connection_back() {
+    let place = Place::new();
+    let options = StoreOptions { readers: 1, ..place.options(Durability::Disk) };
+    let store = Store::open(options).await.unwrap();
+    append(&store, "a", 1..=5_000).await;
+    for steps in 1..=20 {
+        let document = document("a");
+        let mut load = Box::pin(store.load(&document, None));
+        for _ in 0..steps {
+            // One step of the load, then a turn for whatever it waits for.
+            if futures_util::FutureExt::now_or_never(&mut load).is_some() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(load(&store, "a").await.last, Seq(5_000));
+}
+
+#[tokio::test]
 async fn closing_answers_what_is_queued_and_refuses_the_rest() {
     let place = Place::new();
     let store = place.open().await;

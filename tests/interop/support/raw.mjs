@@ -40,7 +40,7 @@ export function webSocketFrame(payload, { opcode = BINARY, final = true, masked 
 }
 
 /**
- * Emits `news` after anything that came. Answers pings, and nothing else by itself.
+ * Emits `news` after anything that came, and when what was written has left. Answers pings, and nothing else by itself.
  */
 export class RawSocket extends EventEmitter {
   /** Payloads of the data frames that came and were not taken yet. */
@@ -62,6 +62,7 @@ export class RawSocket extends EventEmitter {
     this.setMaxListeners(0)
     this.tcp = socket
     socket.on('data', (bytes) => this.#take(bytes))
+    socket.on('drain', () => this.emit('news'))
     socket.on('error', () => {})
     socket.on('close', () => {
       this.ended = true

@@ -8,6 +8,7 @@ import { TEXT_NAME } from '../net/gate';
 import { cursorSender } from '../presence/cursor';
 import { words } from '../ui/words';
 import { textExtensions } from './extensions';
+import { followCaret } from './followCaret';
 import { keys, type KeyActions } from './keys';
 import { markdownPaste } from './markdownPaste';
 import { slashMenu, type SlashListener } from './slash';
@@ -46,6 +47,7 @@ function editorExtensions(parts: EditorParts): Extensions {
     ...textExtensions,
     Collaboration.configure({ document: parts.document, field: TEXT_NAME }),
     Placeholder.configure({ placeholder: words.note.placeholder }),
+    followCaret,
     cursorSender(parts.awareness),
     slashMenu(parts.slash),
     keys(parts.actions),

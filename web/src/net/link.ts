@@ -133,7 +133,19 @@ export class Link {
   }
 
   #tell(change: Partial<LinkState>): void {
-    this.#state = { ...this.#state, ...change };
-    this.#onState(this.#state);
+    const next = { ...this.#state, ...change };
+    // Awareness goes over the same socket all the time and changes nothing here.
+    if (isSame(this.#state, next)) return;
+    this.#state = next;
+    this.#onState(next);
   }
+}
+
+function isSame(a: LinkState, b: LinkState): boolean {
+  return (
+    a.socket === b.socket &&
+    a.ledger === b.ledger &&
+    a.refusal === b.refusal &&
+    a.readOnly === b.readOnly
+  );
 }

@@ -2,7 +2,7 @@
 
 const DAY_MS = 86_400_000;
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
-const timeOfDay = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const timeOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
 const dayOfYear = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 
 /** Today the time, this week the day, then the date. */
