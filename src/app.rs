@@ -54,7 +54,8 @@ impl App {
         let store = Store::open(store_options(&config)).await?;
         let metrics = Arc::new(Metrics::new());
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = DocumentThreads::start(threads).context("cannot start the document threads")?;
+        let threads =
+            DocumentThreads::start(threads).context("cannot start the document threads")?;
         let shared = Shared {
             store: store.clone(),
             limits: CoreLimits::new(&config),

@@ -241,9 +241,9 @@ impl Config {
         if !faults.is_empty() {
             return Err(ConfigError(faults));
         }
-        let config: Self = table.try_into().map_err(|e: toml::de::Error| {
-            ConfigError(vec![e.message().to_owned()])
-        })?;
+        let config: Self = table
+            .try_into()
+            .map_err(|e: toml::de::Error| ConfigError(vec![e.message().to_owned()]))?;
         config.check()?;
         Ok(config)
     }
@@ -336,7 +336,9 @@ fn merge_env(
         }
         let key = keys.iter().find(|key| key.replace('.', "_").to_ascii_uppercase() == name);
         let merged = match key {
-            Some(key) => set_key(table, key, &value).map_err(|fault| format!("{variable}: {fault}")),
+            Some(key) => {
+                set_key(table, key, &value).map_err(|fault| format!("{variable}: {fault}"))
+            }
             None => Err(format!("{variable} is not a setting; `coscribe config` lists them")),
         };
         if let Err(fault) = merged {
@@ -371,7 +373,9 @@ fn set_key(table: &mut toml::Table, key: &str, text: &str) -> Result<(), String>
     let slot = table.get_mut(leaf).ok_or_else(unknown)?;
     *slot = match slot {
         toml::Value::Integer(_) => toml::Value::Integer(
-            text.replace('_', "").parse().map_err(|_| format!("{key} must be a number, not {text:?}"))?,
+            text.replace('_', "")
+                .parse()
+                .map_err(|_| format!("{key} must be a number, not {text:?}"))?,
         ),
         toml::Value::Array(_) => toml::Value::Array(
             text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(Into::into).collect(),
@@ -398,8 +402,11 @@ mod tests {
     fn later_layers_win() {
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("c.toml");
-        std::fs::write(&file, "listen = \"127.0.0.1:1\"\n[limits]\nmailbox_len = 1\noutbox_bytes_max = 10\n")
-            .expect("a file");
+        std::fs::write(
+            &file,
+            "listen = \"127.0.0.1:1\"\n[limits]\nmailbox_len = 1\noutbox_bytes_max = 10\n",
+        )
+        .expect("a file");
         let env = [
             pair("COSCRIBE_LIMITS_MAILBOX_LEN", "2"),
             pair("COSCRIBE_ALLOWED_ORIGINS", "https://a.example, https://b.example"),
@@ -424,7 +431,8 @@ mod tests {
         let set = [pair("timing.nope", "3"), pair("limits.mailbox_len", "many")];
         let faults = Config::load(Some(&file), env.into_iter(), &set).expect_err("faults").0;
         assert_eq!(faults.len(), 5, "{faults:?}");
-        for part in ["lissten", "must be of type integer", "MAILBOX is not", "timing.nope", "many"] {
+        for part in ["lissten", "must be of type integer", "MAILBOX is not", "timing.nope", "many"]
+        {
             assert!(faults.iter().any(|fault| fault.contains(part)), "{part}: {faults:?}");
         }
     }

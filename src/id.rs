@@ -101,7 +101,10 @@ mod tests {
     #[test]
     fn names_are_taken_byte_for_byte() {
         for name in ["a", "a/b", "..", "%2F", " padded ", "é", "e\u{301}", "*?\\", "\n."] {
-            assert_eq!(DocumentId::parse(name).map(|id| id.as_str().to_owned()), Ok(name.to_owned()));
+            assert_eq!(
+                DocumentId::parse(name).map(|id| id.as_str().to_owned()),
+                Ok(name.to_owned())
+            );
         }
     }
 

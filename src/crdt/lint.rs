@@ -5,10 +5,11 @@
 //! without recursion and without allocating more than it reports, and refuses what no Yjs client ever writes.
 //! It knows nothing of the document: whether the update fits is answered by its caller from the [`Summary`].
 //!
-//! The rule that must hold: what the lint accepts, `Update::decode_v1` decodes and a replica applies without a
-//! panic, an abort or more memory than a fixed multiple of the bytes; the one exception is JSON inside embeds
-//! and formats, which the decoder checks itself and answers with an error. Source of the format: Yjs 13.6,
-//! `src/utils/encoding.js`, `src/structs`, and lib0's `decoding.js`; drawn in `docs/protocol.md`.
+//! The rule that must hold: what the lint accepts, `Update::decode_v1` decodes without a panic, an abort or more
+//! memory than a fixed multiple of the bytes; the one exception is JSON inside embeds and formats, which the
+//! decoder checks itself and answers with an error. What it cannot see is where items really lie in a document:
+//! well-formed items may still contradict each other, and the replica has to be ready for that.
+//! Source of the format: Yjs 13.6, `src/utils/encoding.js`, `src/structs`, and lib0's `decoding.js`.
 
 use thiserror::Error;
 
@@ -151,7 +152,8 @@ pub enum LintError {
     },
 }
 
-/// Checks an update in v1 encoding and sums it up. Cost: linear in the bytes, about 0.1 µs for a keystroke.
+/// Checks an update in v1 encoding and sums it up. Cost: linear in the bytes, 70 ns for a keystroke,
+/// 250 to 350 MB/s for long ones.
 ///
 /// # Errors
 /// Whatever makes the update unfit to be decoded; see [`LintError`].
@@ -815,11 +817,12 @@ mod tests {
 
     #[test]
     fn places_of_others_are_needed_unless_the_update_brings_them() {
-        // Client 9 writes between clock 4 of client 5 and clock 2 of client 6, then below clock 8 of client 5.
-        let nine = [2, 9, 3, 0xc4, 5, 4, 6, 2, 1, b'a', 7, 0, 5, 8, 0];
+        // Client 9 writes between clock 4 of client 5 and clock 2 of client 6, then below clock 8 of client 5,
+        // then after its clock 1.
+        let nine = [3, 9, 3, 0xc4, 5, 4, 6, 2, 1, b'a', 7, 0, 5, 8, 0, 0x84, 5, 1, 1, b'b'];
         let update = [&[1][..], &nine, &[0]].concat();
         let summary = check(&update).unwrap();
-        assert_eq!(summary.inserts, [Span { client: 9, start: 3, end: 5 }]);
+        assert_eq!(summary.inserts, [Span { client: 9, start: 3, end: 6 }]);
         assert_eq!(summary.needs, [Need { client: 5, end: 9 }, Need { client: 6, end: 3 }]);
         assert_eq!(summary.types, 1);
         // With the clocks 5..8 of client 5 the place 8 is still missing; with 5..9 it is not.
@@ -912,8 +915,15 @@ mod tests {
         push_number(&mut origin, 1 << 31);
         assert!(out_of_range(&section(7, 0, &[&origin[..], &[1, b'a']].concat())));
         assert!(out_of_range(&[0, 1, 7, 1, 0xff, 0xff, 0xff, 0xff, 7, 1]));
-        let value = [&[8, 1, 1, b't', 1, 125][..], &[0xff; 9], &[0]].concat();
-        assert!(out_of_range(&section(7, 0, &value)));
+        let signed = |rest: u64| {
+            let mut value = vec![8, 1, 1, b't', 1, 125, 0xbf];
+            push_number(&mut value, rest);
+            value
+        };
+        assert!(check(&section(7, 0, &signed((1 << 47) - 1))).is_ok());
+        assert!(out_of_range(&section(7, 0, &signed(1 << 47))));
+        // Padded with zeros to any length.
+        assert!(out_of_range(&[&[0x80; 8][..], &[0, 0]].concat()));
     }
 
     fn push_number(bytes: &mut Vec<u8>, mut number: u64) {
@@ -930,7 +940,18 @@ mod tests {
         push_number(&mut frame, (1 << 31) - 2);
         frame.push(0);
         assert_eq!(frame.len(), 11);
-        assert!(matches!(check(&frame), Err(LintError::OverLimit { what: "deleted content", .. })));
+        let over_limit = |frame: &[u8], limit: u64| {
+            let limits = LintLimits { fill_clocks_max: limit, ..LintLimits::default() };
+            matches!(
+                lint(frame, &limits),
+                Err(LintError::OverLimit { what: "deleted content", .. })
+            )
+        };
+        assert!(over_limit(&frame, LintLimits::default().fill_clocks_max));
+        // All that is in the update counts together: 5 here.
+        let frame = [2, 1, 8, 0, 0, 2, 1, 7, 0, 1, 1, 1, b't', 3, 0];
+        assert!(over_limit(&frame, 4));
+        assert!(!over_limit(&frame, 5));
     }
 
     #[test]
@@ -1068,7 +1089,8 @@ mod tests {
             Err(DecodeError::InvalidJSON(_)) => return false,
             decoded => decoded.unwrap(),
         };
-        let doc = replica(3, false);
+        // Without collection: contradicting items make the library's collector free a type that is in use.
+        let doc = replica(3, true);
         doc.transact_mut().apply_update(Update::decode_v1(state).unwrap()).unwrap();
         let state = doc.transact().state_vector();
         if !summary.fits(|client| state.get(&ClientID::new(client)))

@@ -7,4 +7,6 @@ pub mod lint;
 mod replica;
 
 pub use lint::{LintLimits, Summary};
-pub use replica::{Broken, Fingerprint, Integrated, Linted, Replica, RestoreError, StateVector, Verdict};
+pub use replica::{
+    Broken, Fingerprint, Integrated, Linted, Replica, RestoreError, StateVector, Verdict,
+};

@@ -11,7 +11,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bytes::Bytes;
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
-use yrs::{ClientID, Doc, ID, IdSet, OffsetKind, Options, ReadTxn, Transact, TransactionMut, Update};
+use yrs::{
+    ClientID, Doc, ID, IdSet, OffsetKind, Options, ReadTxn, Transact, TransactionMut, Update,
+};
 
 use super::depth::DepthBound;
 use super::lint::{LintError, LintLimits, Summary, lint};

@@ -504,7 +504,6 @@ impl Handler<Retire> for DocumentActor {
     }
 }
 
-
 fn stamped(record: Record, at_ms: i64) -> LogRecord {
     let Record { connection, author, bytes } = record;
     LogRecord { at_ms, author, connection, bytes }

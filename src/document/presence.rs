@@ -97,9 +97,8 @@ impl Presence {
         for id in old {
             self.remove(id, now);
         }
-        self.clients.retain(|_, client| {
-            client.owner.is_some() || client.heard_at + FORGOTTEN_AFTER > now
-        });
+        self.clients
+            .retain(|_, client| client.owner.is_some() || client.heard_at + FORGOTTEN_AFTER > now);
     }
 
     /// When [`Presence::expire`] next has something to do.

@@ -41,7 +41,9 @@ struct Web;
 /// Answers what no other route does: a file, the page, or the page as "not found".
 pub(super) async fn serve(request: HttpRequest) -> HttpResponse {
     if !matches!(request.method().as_str(), "GET" | "HEAD") {
-        return HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "GET, HEAD")).finish();
+        return HttpResponse::MethodNotAllowed()
+            .insert_header((header::ALLOW, "GET, HEAD"))
+            .finish();
     }
     let path = request.path();
     let file = path.trim_start_matches('/');
@@ -129,7 +131,9 @@ fn etag(coding: Option<&str>, hash: &[u8; 32]) -> String {
 
 fn is_cached(headers: &HeaderMap, etag: &str) -> bool {
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    known.is_some_and(|known| known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag))
+    known.is_some_and(|known| {
+        known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag)
+    })
 }
 
 fn content_type(file: &str) -> &'static str {

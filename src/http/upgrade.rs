@@ -159,12 +159,10 @@ async fn upgrade<S: Socket + 'static>(
     let mut guarded: dev::Payload = dev::Payload::Stream { payload: Box::pin(guard) };
     let payload = web::Payload::from_request(request, &mut guarded).await;
     let payload = payload.map_err(Refusal::Handshake)?;
-    let (response, socket, stream) = actix_ws::handle_with_protocols(request, payload, &first)
-        .map_err(Refusal::Handshake)?;
-    let stream = stream
-        .max_frame_size(bytes_max)
-        .aggregate_continuations()
-        .max_continuation_size(bytes_max);
+    let (response, socket, stream) =
+        actix_ws::handle_with_protocols(request, payload, &first).map_err(Refusal::Handshake)?;
+    let stream =
+        stream.max_frame_size(bytes_max).aggregate_continuations().max_continuation_size(bytes_max);
     let Opened { place, connection: id, outbox, socket: dialect } = opened;
     let services = site.services.clone();
     debug!(connection.id = id.0, "socket is open");

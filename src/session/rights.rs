@@ -39,9 +39,7 @@ mod tests {
     #[test]
     fn a_reader_is_marked_as_one_wherever_an_update_could_come_in() {
         let update = Bytes::from_static(&[0, 0]);
-        for message in
-            [Message::SyncStep2 { update: update.clone() }, Message::Update { update }]
-        {
+        for message in [Message::SyncStep2 { update: update.clone() }, Message::Update { update }] {
             for (level, expected) in [(Level::Read, false), (Level::Write, true)] {
                 match admit(level, SessionId(1), message.clone()) {
                     Some(Input::Update { may_write, .. }) => assert_eq!(may_write, expected),

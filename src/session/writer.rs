@@ -94,11 +94,7 @@ async fn pulse(
     }
 }
 
-async fn write_frame(
-    socket: &mut Session,
-    frame: &Frame,
-    metrics: &Metrics,
-) -> Result<(), Closed> {
+async fn write_frame(socket: &mut Session, frame: &Frame, metrics: &Metrics) -> Result<(), Closed> {
     metrics.messages_sent.inc();
     metrics.bytes_sent.inc_by(frame.len() as u64);
     if frame.payload.is_empty() {

@@ -9,9 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tracing::debug;
 
+use super::Services;
 use super::part::{OpenError, Part};
 use super::socket::{Kind, Socket};
-use super::Services;
 use crate::access::Level;
 use crate::fanout::{Close, Outbox};
 use crate::id::{ConnectionId, DocumentId};
@@ -57,7 +57,8 @@ impl YWebsocketSocket {
         if self.unreadable <= self.unreadable_max {
             return Ok(());
         }
-        let reason = format!("more than {} frames could not be read: {reason}", self.unreadable_max);
+        let reason =
+            format!("more than {} frames could not be read: {reason}", self.unreadable_max);
         Err(Close { code, reason })
     }
 }

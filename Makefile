@@ -1,0 +1,71 @@
+# make run    build everything and serve on this machine
+# make test   everything that CI runs: format, lints, Rust, web, real clients, browser
+# make bench  micro benchmarks of the core; make figures measures the whole server
+
+SHELL := /bin/bash
+CARGO ?= cargo
+NPM_CI := npm ci --no-audit --no-fund
+BIN := $(CURDIR)/target/release/coscribe
+
+.PHONY: run test bench figures demo-trace crash fmt fmt-check lint build test-rust test-web \
+	test-clients test-browser tools
+
+run:
+	$(CARGO) run --release
+
+test: tools fmt-check build lint test-rust test-web test-clients test-browser
+	@echo "everything passed"
+
+# Says what is missing, and installs the browser where that is possible.
+tools:
+	@scripts/tools
+
+build:
+	$(CARGO) build --release --locked
+
+fmt: web/node_modules
+	$(CARGO) fmt
+	cd web && npm run format
+
+fmt-check:
+	$(CARGO) fmt --check
+
+lint: build
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --quiet
+
+# One process per test where nextest is there; the same tests where it is not.
+test-rust: build
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		$(CARGO) nextest run --locked; else $(CARGO) test --locked --lib --bins --tests; fi
+
+web/node_modules: web/package-lock.json
+	cd web && $(NPM_CI)
+	touch $@
+
+test-web: build web/node_modules
+	cd web && npm run check
+
+tests/interop/node_modules: tests/interop/package-lock.json
+	cd tests/interop && $(NPM_CI)
+	touch $@
+
+test-clients: build tests/interop/node_modules
+	cd tests/interop && COSCRIBE_BIN=$(BIN) npm test
+
+test-browser: build tools web/node_modules
+	cd web && COSCRIBE_BIN=$(BIN) npm run e2e
+
+# Recorded sessions of real people, typed live through the server (EDITING_TRACES says where from).
+demo-trace: build tests/interop/node_modules
+	cd tests/interop && COSCRIBE_BIN=$(BIN) npm run --silent demo-trace
+
+# Fifty times kill -9 while four clients type.
+crash: build tests/interop/node_modules
+	cd tests/interop && COSCRIBE_BIN=$(BIN) npm run --silent crash
+
+bench:
+	$(CARGO) bench --locked
+
+figures: build
+	benches/figures
