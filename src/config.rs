@@ -159,7 +159,7 @@ impl Default for Config {
             durability: Durability::Disk,
             anonymous: Anonymous::Auto,
             allowed_origins: Vec::new(),
-            log: Log { filter: "info".into(), format: LogFormat::Text },
+            log: Log { filter: "info,actix_server=warn".into(), format: LogFormat::Text },
             timing: Timing::default(),
             limits: Limits::default(),
         }

@@ -168,6 +168,8 @@ impl Presence {
         {
             return;
         }
+        // A copy: what was read is a view into a whole message.
+        let entry = Entry { state: entry.state.as_str().into(), ..entry };
         self.changed.insert(entry.client);
         self.clients.insert(entry.client, Client { entry, owner: Some(owner), heard_at: now });
     }

@@ -17,6 +17,9 @@ use futures_util::Stream;
 /// The longest frame header: two bytes, eight of length, four of mask.
 const HEADER_BYTES_MAX: usize = 14;
 
+/// Pieces up to this size are copied out of the read buffer.
+const COPIED_BYTES_MAX: usize = 4096;
+
 const FINAL: u8 = 0x80;
 const RESERVED: u8 = 0x70;
 const CONTROL: u8 = 0x08;
@@ -68,13 +71,19 @@ impl Stream for Guard {
         let polled = Pin::new(&mut this.payload).poll_next(cx);
         let Poll::Ready(Some(Ok(bytes))) = polled else { return polled };
         match this.scan.pass(&bytes) {
-            Ok(()) => Poll::Ready(Some(Ok(bytes))),
+            Ok(()) => Poll::Ready(Some(Ok(unshared(bytes)))),
             Err(fault) => {
                 this.faults.0.set(Some(fault));
                 Poll::Ready(Some(Err(PayloadError::Overflow)))
             }
         }
     }
+}
+
+/// A few bytes are a view into the connection's read buffer; whoever keeps them, or what is left of
+/// them, would keep all of it.
+fn unshared(bytes: Bytes) -> Bytes {
+    if bytes.len() <= COPIED_BYTES_MAX { Bytes::copy_from_slice(&bytes) } else { bytes }
 }
 
 /// Where in the stream of frames the next byte stands.
