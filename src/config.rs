@@ -10,8 +10,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::Durability;
-
 /// In front of every environment variable that is a setting.
 const ENV_PREFIX: &str = "COSCRIBE_";
 
@@ -38,6 +36,18 @@ pub struct Config {
     pub timing: Timing,
     /// Limits.
     pub limits: Limits,
+}
+
+/// When an update is published; it is acknowledged from disk in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// After the fsync: what anyone has seen survives a power cut.
+    #[default]
+    Disk,
+    /// After the write, before the fsync: what anyone has seen survives the death of the process,
+    /// and what was acknowledged survives a power cut.
+    Process,
 }
 
 /// What people without a login may do.

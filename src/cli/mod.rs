@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Anonymous, Config, ConfigError, LogFormat};
+use crate::config::{Anonymous, Config, ConfigError, Durability, LogFormat};
 
 /// Write together in a browser, or behind your own Yjs editor. Every edit is kept.
 ///
@@ -54,8 +54,8 @@ struct Settings {
     /// When others see an edit: when it is on "disk", or already when it is in the log of this
     /// "process" (quicker; a power cut can take back what was seen, never what was called saved)
     /// [default: disk]
-    #[arg(long, value_name = "disk|process")]
-    durability: Option<String>,
+    #[arg(long, value_enum, hide_possible_values = true)]
+    durability: Option<Durability>,
     /// A web origin whose pages may connect, beside this server's own; may be given again
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<String>,
@@ -82,7 +82,7 @@ impl Settings {
         add("listen", self.listen);
         add("database", self.database.map(|path| path.to_string_lossy().into_owned()));
         add("anonymous", self.anonymous.map(word));
-        add("durability", self.durability);
+        add("durability", self.durability.map(word));
         add("log.filter", self.log);
         add("log.format", self.log_format.map(word));
         let origins = self.allowed_origins.join(",");

@@ -32,10 +32,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use crate::config::Durability;
 use crate::id::{ConnectionId, DocumentId, Seq};
 use log_writer::{Change, Command, LogWriter, Request};
 use open::Tuning;
@@ -62,18 +62,6 @@ pub struct StoreOptions {
     pub batch_bytes_max: usize,
     /// Connections for loads; further loads wait for one.
     pub readers: u32,
-}
-
-/// When an append is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Durability {
-    /// After the fsync: what anyone has seen survives a power cut.
-    #[default]
-    Disk,
-    /// After the write, before the fsync: what anyone has seen survives the death of the process,
-    /// and what was acknowledged survives a power cut.
-    Process,
 }
 
 /// One update, as it goes into the log.

@@ -1,0 +1,125 @@
+//! What one update costs, piece by piece: lint, integration, one flush of the core, fan-out.
+//!
+//! `make bench`. Compare before and after a change on the same machine; the figures of the whole
+//! server are in `docs/performance.md`.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use coscribe::config::Config;
+use coscribe::crdt::{LintLimits, Linted, Replica};
+use coscribe::document::core::{Core, CoreLimits};
+use coscribe::document::input::{About, Greeting, Input, Loaded};
+use coscribe::fanout::{self, Outbox, Port};
+use coscribe::id::{ConnectionId, Seq, SessionId};
+use coscribe::wire::{Dialect, Reply};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use yrs::{Doc, Text, Transact};
+
+/// One keystroke each: what `count` insertions of one person look like on the wire.
+fn keystrokes(count: u32) -> Vec<Bytes> {
+    let doc = Doc::with_client_id(7);
+    let text = doc.get_or_insert_text("text");
+    (0..count)
+        .map(|at| {
+            let mut txn = doc.transact_mut();
+            text.insert(&mut txn, at, "a");
+            Bytes::from(txn.encode_update_v1())
+        })
+        .collect()
+}
+
+fn lint(c: &mut Criterion) {
+    let limits = LintLimits::default();
+    let update = keystrokes(100).remove(99);
+    c.bench_function("lint a keystroke", |b| {
+        b.iter(|| Linted::new(black_box(update.clone()), &limits));
+    });
+}
+
+fn integrate(c: &mut Criterion) {
+    let limits = LintLimits::default();
+    let updates: Vec<Linted> =
+        keystrokes(1_000).into_iter().filter_map(|u| Linted::new(u, &limits).ok()).collect();
+    let batch: Vec<&Linted> = updates.iter().collect();
+    for size in [1, 10, 100] {
+        c.bench_function(&format!("integrate 1,000 keystrokes, {size} a batch"), |b| {
+            b.iter_batched(
+                Replica::new,
+                |mut replica| {
+                    for batch in batch.chunks(size) {
+                        black_box(replica.integrate(batch)).expect("honest updates");
+                    }
+                    replica
+                },
+                BatchSize::LargeInput,
+            );
+        });
+    }
+}
+
+/// A document with `sessions` in it and a log that answers at once.
+fn live_core(sessions: u64) -> Core {
+    let mut core = Core::new(CoreLimits::new(&Config::default()));
+    let replica = Replica::new();
+    let loaded = Loaded { replica, last: Seq(0), rows: 0, bytes: 0, snapshot_bytes: 0 };
+    core.handle(Input::Loaded(Box::new(loaded)), Duration::ZERO);
+    for session in 1..=sessions {
+        let about = About {
+            connection: ConnectionId(session),
+            author: None,
+            greeting: Greeting::AtJoin,
+            strict: false,
+        };
+        core.handle(Input::Joined { session: SessionId(session), about }, Duration::ZERO);
+    }
+    core
+}
+
+fn flush(c: &mut Criterion) {
+    let updates = keystrokes(1_000);
+    c.bench_function("1,000 keystrokes through the core, a flush each", |b| {
+        b.iter_batched(
+            || live_core(2),
+            |mut core| {
+                for (seq, bytes) in (1..).zip(updates.iter().cloned()) {
+                    let now = Duration::from_millis(seq);
+                    let (session, whole, may_write) = (SessionId(1), false, true);
+                    let update = Input::Update { session, bytes, whole, may_write };
+                    black_box(core.handle(update, now));
+                    let committed = Input::Committed { last: Seq(seq), durable: true };
+                    black_box(core.handle(committed, now));
+                }
+                core
+            },
+            BatchSize::LargeInput,
+        );
+    });
+}
+
+fn publish(c: &mut Criterion) {
+    let mut ports: Vec<Port> = (1..=1_000)
+        .map(|session| Port {
+            session: SessionId(session),
+            outbox: Arc::new(Outbox::new(usize::MAX)),
+            dialect: if session % 2 == 0 {
+                Dialect::YWebsocket
+            } else {
+                Dialect::Hocuspocus { address: "a document".into() }
+            },
+            stalled: false,
+        })
+        .collect();
+    let update = keystrokes(100).remove(99);
+    c.bench_function("publish an update to 1,000 sessions of two dialects", |b| {
+        b.iter(|| {
+            black_box(fanout::publish(ports.iter_mut(), &Reply::Update { update: update.clone() }));
+            ports.iter().for_each(|port| drop(port.outbox.try_next()));
+        });
+    });
+}
+
+criterion_group!(benches, lint, integrate, flush, publish);
+criterion_main!(benches);
