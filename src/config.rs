@@ -248,6 +248,9 @@ impl Config {
                 faults.push(fault);
             }
         }
+        if let Some(fault) = listen_fault(&table) {
+            faults.push(fault);
+        }
         if !faults.is_empty() {
             return Err(ConfigError(faults));
         }
@@ -291,6 +294,16 @@ impl Config {
         require(timing.filler_interval_ms >= 1, "timing.filler_interval_ms must be at least 1");
         if faults.is_empty() { Ok(()) } else { Err(ConfigError(faults)) }
     }
+}
+
+/// The library's own words do not say which setting is meant.
+fn listen_fault(table: &toml::Table) -> Option<String> {
+    let listen = table.get("listen")?.as_str()?;
+    let example = Config::default().listen;
+    listen
+        .parse::<SocketAddr>()
+        .is_err()
+        .then(|| format!("listen must be an address and a port, as {example}, not {listen:?}"))
 }
 
 fn default_table() -> toml::Table {

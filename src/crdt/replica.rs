@@ -102,31 +102,34 @@ pub enum RestoreError {
 pub struct StateVector(yrs::StateVector);
 
 impl StateVector {
-    /// Reads the encoding that clients send; counts and ids are checked before anything is
-    /// allocated. Clocks over 2^32 - 1 are taken as that.
-    ///
-    /// Returns `None` where the bytes are no state vector.
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
+    /// Whether bytes are a state vector as clients send them: its count fits its length, its client
+    /// ids are below 2^53. Nothing is allocated.
+    pub fn is_one(bytes: &[u8]) -> bool {
+        Self::entries(bytes, |_, _| {}).is_some()
+    }
+
+    /// Bytes as clients read them.
+    pub fn encode(&self) -> Bytes {
+        self.0.encode_v1().into()
+    }
+
+    /// Calls `each` with client ids and clocks; clocks over 2^32 - 1 are taken as that. `None` where
+    /// the bytes are no state vector.
+    fn entries(bytes: &[u8], mut each: impl FnMut(u64, u32)) -> Option<()> {
         let mut rest = bytes;
         let count = var_uint(&mut rest)?;
         if count > (rest.len() / 2) as u64 {
             return None;
         }
-        let mut vector = yrs::StateVector::default();
         for _ in 0..count {
             let client = var_uint(&mut rest)?;
             let clock = var_uint(&mut rest)?;
             if client >= 1 << 53 {
                 return None;
             }
-            vector.set_max(ClientID::new(client), u32::try_from(clock).unwrap_or(u32::MAX));
+            each(client, u32::try_from(clock).unwrap_or(u32::MAX));
         }
-        Some(Self(vector))
-    }
-
-    /// Bytes as clients read them.
-    pub fn encode(&self) -> Bytes {
-        self.0.encode_v1().into()
+        Some(())
     }
 
     /// Lowers the clock of one client id to at most `clock`.
@@ -264,6 +267,18 @@ impl Replica {
         }
         wanted.diff_with(&deleted);
         wanted.is_empty()
+    }
+
+    /// What of a client's encoded state vector matters here. Clients may declare any number of
+    /// client ids; only those that the replica knows cost memory.
+    pub fn known_part(&self, encoded: &[u8]) -> StateVector {
+        let mut vector = yrs::StateVector::default();
+        StateVector::entries(encoded, |client, clock| {
+            if self.clocks.contains_key(&client) {
+                vector.set_max(ClientID::new(client), clock);
+            }
+        });
+        StateVector(vector)
     }
 
     /// What the replica has.

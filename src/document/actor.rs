@@ -32,6 +32,9 @@ const REFUSED: u16 = 4400;
 /// RFC 6455: try again later.
 const TRY_AGAIN_LATER: u16 = 1013;
 
+/// Bytes of refused updates on their way to the quarantine; what comes beyond is not kept.
+const QUARANTINE_BYTES_MAX: usize = 4 << 20;
+
 /// A hub that cannot take a report is told again after this time.
 const REPORT_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -123,6 +126,8 @@ pub struct DocumentActor {
     parts: BTreeMap<SessionId, Part>,
     joining: HashMap<SessionId, (Part, oneshot::Sender<Result<Joined, Denied>>)>,
     flushing: Vec<oneshot::Sender<()>>,
+    /// Bytes of refused updates on their way to the quarantine.
+    quarantine_bytes: usize,
     crowded: watch::Sender<bool>,
     idle_since: Option<Duration>,
     wake: Option<(Duration, SpawnHandle)>,
@@ -147,6 +152,7 @@ impl DocumentActor {
             parts: BTreeMap::new(),
             joining: HashMap::new(),
             flushing: Vec::new(),
+            quarantine_bytes: 0,
             crowded: watch::Sender::new(false),
             idle_since: None,
             wake: None,
@@ -287,7 +293,7 @@ impl DocumentActor {
         }));
     }
 
-    fn quarantine(&self, record: Record, reason: String, ctx: &mut Context<Self>) {
+    fn quarantine(&mut self, record: Record, reason: String, ctx: &mut Context<Self>) {
         self.shared.metrics.quarantined.inc();
         let connection = record.connection;
         let bytes = record.bytes.len();
@@ -295,10 +301,16 @@ impl DocumentActor {
             document.id = %self.id, connection.id = connection.0, update.bytes = bytes, reason,
             "update refused and put into quarantine"
         );
+        if self.quarantine_bytes > 0 && self.quarantine_bytes + bytes > QUARANTINE_BYTES_MAX {
+            warn!(document.id = %self.id, "refused updates come too fast; this one is not kept");
+            return;
+        }
+        self.quarantine_bytes += bytes;
         let (store, id) = (self.shared.store.clone(), self.id.clone());
         let record = stamped(record, clock::unix_ms());
         let keep = async move { store.quarantine(id, record, reason).await };
-        ctx.spawn(keep.into_actor(self).map(|kept, actor, _| {
+        ctx.spawn(keep.into_actor(self).map(move |kept, actor, _| {
+            actor.quarantine_bytes -= bytes;
             if let Err(e) = kept {
                 warn!(document.id = %actor.id, reason = %e, "refused update could not be kept");
             }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::flush::{Flight, Held, Undurable, Waiting};
+use super::flush::{Credit, Flight, Held, Undurable, Waiting};
 use super::input::{About, Effect, Ending, Greeting, Input, Loaded, Record};
 use super::presence::{Presence, PresenceLimits};
 use crate::config::Config;
@@ -136,9 +136,15 @@ pub(super) enum EndingPhase {
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) about: About,
-    /// Updates that were neither taken nor refused for good: a later step 2 of this session covers
-    /// them, and its acknowledgement settles them, too.
+    /// Acknowledgements for updates that were neither taken nor refused for good: the next step 2
+    /// of this session covers them, and settles them when it is saved.
     pub(super) owed: u32,
+    /// Step 1s that the server sent of its own accord. A provider does not count the step 2s with
+    /// which it answers them, so those earn nothing of their own.
+    pub(super) asked: u32,
+    /// Counts the session's own step 1s: with each a provider starts to count anew, and what it
+    /// sent before is settled by the step 2 that follows.
+    pub(super) syncs: u32,
     /// Ask with step 1 once there is room again.
     pub(super) ask_again: bool,
     /// Updates in a row that left a hole.
@@ -154,17 +160,17 @@ pub(super) struct Session {
 #[derive(Debug)]
 pub(super) struct Sync {
     pub(super) session: SessionId,
-    pub(super) vector: StateVector,
     pub(super) kind: SyncKind,
 }
 
-/// Why a session waits for everything it lacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a session waits for everything it lacks, and what it has.
+#[derive(Debug, Clone)]
 pub(super) enum SyncKind {
-    /// It sent step 1.
-    Step,
+    /// It sent step 1, with this state vector: kept as it came, because clients may declare any
+    /// number of client ids, and only those that the document knows matter when it is answered.
+    Step(Bytes),
     /// Its outbox was full.
-    CatchUp,
+    CatchUp(StateVector),
 }
 
 impl Core {
@@ -203,7 +209,7 @@ impl Core {
             Input::LoadFailed { reason, lasting } => self.load_failed(reason, lasting, now),
             Input::Joined { session, about } => self.joined(session, about),
             Input::Left { session } => self.left(session, now),
-            Input::SyncStep1 { session, state_vector } => self.sync_step_1(session, &state_vector),
+            Input::SyncStep1 { session, state_vector } => self.sync_step_1(session, state_vector),
             Input::Update { session, bytes, whole, may_write } => {
                 self.update(session, bytes, whole, may_write);
             }
@@ -250,12 +256,23 @@ impl Core {
         self.replica.as_ref()
     }
 
+    /// Says something to a session that is still here.
     pub(super) fn send(&mut self, session: SessionId, reply: Reply) {
-        self.effects.push(Effect::Send { session, reply });
+        if self.sessions.contains_key(&session) {
+            self.effects.push(Effect::Send { session, reply });
+        }
     }
 
-    /// The server's own step 1.
+    /// Asks for everything that a session has and the server lacks.
     pub(super) fn ask(&mut self, session: SessionId) {
+        if let Some(known) = self.sessions.get_mut(&session) {
+            known.asked += 1;
+        }
+        self.greet(session);
+    }
+
+    /// The server's own step 1, where the dialect expects it.
+    pub(super) fn greet(&mut self, session: SessionId) {
         let Some(replica) = &self.replica else { return };
         let state_vector = replica.state_vector().encode();
         self.send(session, Reply::SyncStep1 { state_vector });
@@ -274,6 +291,11 @@ impl Core {
     /// The live session whose own client id this is.
     pub(super) fn owner_of(&self, client: u64) -> Option<SessionId> {
         self.presence.owner_of(client)
+    }
+
+    /// A session that does not answer loses its client id to the one that continues its text.
+    pub(super) fn hand_over(&mut self, client: u64, to: SessionId) {
+        self.presence.hand_over(client, to);
     }
 
     /// An update that will never be taken: its bytes are kept, its sender is told, and a session
@@ -366,7 +388,7 @@ impl Core {
         self.sessions.insert(session, Session::new(about));
         self.effects.push(Effect::Welcome { session });
         if greeting == Greeting::AtJoin {
-            self.ask(session);
+            self.greet(session);
         }
         self.send_everybody(session);
     }
@@ -383,16 +405,18 @@ impl Core {
         self.release_held(session);
     }
 
-    fn sync_step_1(&mut self, session: SessionId, state_vector: &[u8]) {
-        if !self.sessions.contains_key(&session) {
-            return;
-        }
-        let Some(vector) = StateVector::decode(state_vector) else {
+    fn sync_step_1(&mut self, session: SessionId, state_vector: Bytes) {
+        let Some(known) = self.sessions.get_mut(&session) else { return };
+        if !StateVector::is_one(&state_vector) {
             return self.reject(session, "the state vector cannot be read");
-        };
+        }
+        known.owed = 0;
+        known.syncs = known.syncs.wrapping_add(1);
         // Asking again before the answer is one question with the newer vector.
-        self.syncs.retain(|sync| sync.session != session || sync.kind != SyncKind::Step);
-        self.syncs.push(Sync { session, vector, kind: SyncKind::Step });
+        self.syncs.retain(|sync| {
+            sync.session != session || matches!(sync.kind, SyncKind::CatchUp(_))
+        });
+        self.syncs.push(Sync { session, kind: SyncKind::Step(state_vector) });
     }
 
     fn update(&mut self, session: SessionId, bytes: Bytes, whole: bool, may_write: bool) {
@@ -410,7 +434,10 @@ impl Core {
         if !may_write {
             return self.read_only(session, &update, whole);
         }
-        self.accept(Waiting { session, record, update, whole, owner_heard: false });
+        let Some(known) = self.sessions.get_mut(&session) else { return };
+        let credit = known.credit_of(whole);
+        let owners_heard = Vec::new();
+        self.accept(Waiting { session, record, update, whole, credit, owners_heard });
     }
 
     /// A reader's step 2 that brings nothing new is fine; anything else is not taken.
@@ -455,7 +482,7 @@ impl Core {
     fn drained(&mut self, session: SessionId) {
         let Some(known) = self.sessions.get_mut(&session) else { return };
         if let Some(vector) = known.behind.take() {
-            self.syncs.push(Sync { session, vector, kind: SyncKind::CatchUp });
+            self.syncs.push(Sync { session, kind: SyncKind::CatchUp(vector) });
         }
     }
 
@@ -493,11 +520,26 @@ impl Session {
         Self {
             about,
             owed: 0,
+            asked: 0,
+            syncs: 0,
             ask_again: false,
             holes: 0,
             refusals: 0,
             heard_awareness: false,
             behind: None,
         }
+    }
+
+    /// How many acknowledgements an update earns when it is saved.
+    fn credit_of(&mut self, whole: bool) -> Credit {
+        let count = if !whole {
+            1
+        } else if self.asked > 0 {
+            self.asked -= 1;
+            std::mem::take(&mut self.owed)
+        } else {
+            std::mem::take(&mut self.owed) + 1
+        };
+        Credit { count, syncs: self.syncs }
     }
 }

@@ -22,8 +22,14 @@ const BATCH_UPDATES_MAX: usize = 256;
 /// Bytes integrated in one transaction at most, unless a single update is larger.
 const BATCH_BYTES_MAX: usize = 4 << 20;
 
-/// Updates of one document that are held for their owner at most; further ones are refused.
+/// Updates of one document, and their bytes, that are held for their owners at most; further ones
+/// are turned down. One update is always held, whatever its size.
 const HELD_MAX: usize = 64;
+const HELD_BYTES_MAX: usize = 1 << 20;
+
+/// An owner that has not answered by then is taken for dead: most likely the update comes from the
+/// same client over a new socket, while the old one has not been noticed to be gone.
+const OWNER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A session whose updates leave a hole so often in a row does not get anywhere by being asked.
 const HOLES_MAX: u32 = 16;
@@ -46,8 +52,18 @@ pub(super) struct Waiting {
     pub(super) update: Linted,
     /// A step 2.
     pub(super) whole: bool,
-    /// It was held, and the owner of the client id that it extends has been heard since.
-    pub(super) owner_heard: bool,
+    pub(super) credit: Credit,
+    /// It was held for these, who have been heard since.
+    pub(super) owners_heard: Vec<SessionId>,
+}
+
+/// What an update earns when it is saved.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Credit {
+    /// Acknowledgements.
+    pub(super) count: u32,
+    /// The session's own step 1s when it came; after a further one it earns nothing.
+    pub(super) syncs: u32,
 }
 
 /// A batch that is integrated and on its way to the log.
@@ -67,7 +83,7 @@ pub(super) struct Flight {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ack {
     session: SessionId,
-    whole: bool,
+    credit: Credit,
 }
 
 /// A batch that others have seen and whose authors wait for the disk.
@@ -81,7 +97,11 @@ pub(super) struct Undurable {
 #[derive(Debug)]
 pub(super) struct Held {
     owner: SessionId,
+    /// The owner's client id that it extends.
+    client: u64,
     waiting: Waiting,
+    /// How long the owner has to answer.
+    until: Duration,
 }
 
 impl Core {
@@ -94,8 +114,8 @@ impl Core {
         // met by what was on its way.
         let max = if self.failures == 0 { max.saturating_mul(2) } else { max };
         if self.waiting_bytes > 0 && self.waiting_bytes + len > max {
+            self.owe(session, waiting.credit);
             if let Some(known) = self.sessions.get_mut(&session) {
-                known.owed += 1;
                 known.ask_again = true;
             }
             let reason = "not saved yet: the server cannot store changes right now".into();
@@ -111,13 +131,31 @@ impl Core {
 
     /// What waited for this session's word is examined again, behind what the session has said.
     pub(super) fn release_held(&mut self, owner: SessionId) {
-        let held = std::mem::take(&mut self.held);
-        for held in held {
-            if held.owner != owner {
+        self.release_held_if(|held| held.owner == owner);
+    }
+
+    /// Owners that do not answer lose the client id that somebody else continues.
+    fn give_up_on_owners(&mut self, now: Duration) {
+        let silent: Vec<(u64, SessionId)> = self
+            .held
+            .iter()
+            .filter(|held| held.until <= now)
+            .map(|held| (held.client, held.waiting.session))
+            .collect();
+        for (client, session) in silent {
+            self.hand_over(client, session);
+        }
+        self.release_held_if(|held| held.until <= now);
+    }
+
+    fn release_held_if(&mut self, released: impl Fn(&Held) -> bool) {
+        for held in std::mem::take(&mut self.held) {
+            if !released(&held) {
                 self.held.push(held);
                 continue;
             }
-            let waiting = Waiting { owner_heard: true, ..held.waiting };
+            let mut waiting = held.waiting;
+            waiting.owners_heard.push(held.owner);
             self.waiting_bytes += waiting.record.bytes.len();
             self.waiting.push_back(waiting);
         }
@@ -128,6 +166,7 @@ impl Core {
         if self.replica.is_none() && !self.loading && self.retry_at.is_some_and(|at| at <= now) {
             self.reload();
         }
+        self.give_up_on_owners(now);
         while self.flight.is_none() && self.replica.is_some() {
             self.answer_syncs();
             if self.waiting.is_empty() || self.must_wait(now) {
@@ -141,14 +180,16 @@ impl Core {
 
     /// When [`Core::advance`] has something to do without a further input.
     pub(super) fn next_advance(&self) -> Option<Duration> {
-        match (&self.replica, &self.flight) {
+        let owners = self.held.iter().map(|held| held.until).min();
+        let work = match (&self.replica, &self.flight) {
             (None, _) if self.loading => None,
             (None, _) => self.retry_at,
             (Some(_), None) if !self.waiting.is_empty() => {
                 Some(self.next_flush.max(self.retry_at.unwrap_or_default()))
             }
             _ => None,
-        }
+        };
+        [owners, work].into_iter().flatten().min()
     }
 
     /// Everything that was accepted is in the log and on disk.
@@ -228,17 +269,20 @@ impl Core {
 
     /// The replica equals the log: whoever waits for what it lacks gets it.
     fn answer_syncs(&mut self) {
-        for Sync { session, vector, kind } in std::mem::take(&mut self.syncs) {
+        for Sync { session, kind } in std::mem::take(&mut self.syncs) {
             let Some(known) = self.sessions.get(&session) else { continue };
             let greeting = known.about.greeting;
-            if kind == SyncKind::Step && greeting == Greeting::AtSync {
-                self.ask(session);
-            }
             let Some(replica) = &mut self.replica else { return };
-            let update = replica.encode_diff(&vector);
             match kind {
-                SyncKind::Step => self.send(session, Reply::SyncStep2 { update }),
-                SyncKind::CatchUp => {
+                SyncKind::Step(vector) => {
+                    let update = replica.encode_diff(&replica.known_part(&vector));
+                    if greeting == Greeting::AtSync {
+                        self.greet(session);
+                    }
+                    self.send(session, Reply::SyncStep2 { update });
+                }
+                SyncKind::CatchUp(vector) => {
+                    let update = replica.encode_diff(&vector);
                     self.effects.push(Effect::Resume { session });
                     self.send(session, Reply::Update { update });
                     self.send_everybody(session);
@@ -250,7 +294,7 @@ impl Core {
     /// Integrates what waits and sends it to the log.
     fn start_flight(&mut self, now: Duration) {
         let batch = self.take_batch();
-        let batch: Vec<Waiting> = batch.into_iter().filter_map(|w| self.admit(w)).collect();
+        let batch: Vec<Waiting> = batch.into_iter().filter_map(|w| self.admit(w, now)).collect();
         if batch.is_empty() {
             return;
         }
@@ -274,7 +318,7 @@ impl Core {
         let mut acks = Vec::new();
         let mut kept = Vec::new();
         for (waiting, verdict) in batch.into_iter().zip(verdicts) {
-            let Waiting { session, whole, .. } = waiting;
+            let Waiting { session, credit, .. } = waiting;
             match verdict {
                 Verdict::Applied => records.push(waiting.record.clone()),
                 Verdict::Known => {}
@@ -290,7 +334,7 @@ impl Core {
             if let Some(known) = self.sessions.get_mut(&session) {
                 known.holes = 0;
             }
-            acks.push(Ack { session, whole });
+            acks.push(Ack { session, credit });
             kept.push(waiting);
         }
         if records.is_empty() {
@@ -328,17 +372,21 @@ impl Core {
 
     /// Lets an update into the batch, holds it for the owner of the client id that it extends, or
     /// refuses it.
-    fn admit(&mut self, waiting: Waiting) -> Option<Waiting> {
+    fn admit(&mut self, waiting: Waiting, now: Duration) -> Option<Waiting> {
         let session = waiting.session;
-        if let Some(owner) = self.foreign_owner(&waiting) {
-            if waiting.owner_heard {
+        if let Some((client, owner)) = self.foreign_owner(&waiting) {
+            let held_bytes: usize = self.held.iter().map(|held| held.waiting.record.bytes.len()).sum();
+            let len = waiting.record.bytes.len();
+            if waiting.owners_heard.contains(&owner) {
                 let reason = "it continues the text of somebody who is here and has not written it";
                 self.refuse(session, waiting.record, reason);
-            } else if self.held.len() >= HELD_MAX {
+            } else if self.held.len() >= HELD_MAX
+                || (held_bytes > 0 && held_bytes + len > HELD_BYTES_MAX)
+            {
                 let reason = "too many changes in other people's names are waiting";
                 self.turn_down(session, reason);
             } else {
-                self.held.push(Held { owner, waiting });
+                self.held.push(Held { owner, client, waiting, until: now + OWNER_PATIENCE });
                 self.ask(owner);
             }
             return None;
@@ -355,14 +403,14 @@ impl Core {
         Some(waiting)
     }
 
-    /// The live session whose own client id this update extends without being that session's.
-    fn foreign_owner(&self, waiting: &Waiting) -> Option<SessionId> {
+    /// The client id of another live session that this update extends, and that session.
+    fn foreign_owner(&self, waiting: &Waiting) -> Option<(u64, SessionId)> {
         let replica = self.replica.as_ref()?;
         let inserts = waiting.update.summary.inserts.iter();
         inserts
             .filter(|insert| insert.end > replica.clock(insert.client))
-            .filter_map(|insert| self.owner_of(insert.client))
-            .find(|owner| *owner != waiting.session)
+            .filter_map(|insert| Some((insert.client, self.owner_of(insert.client)?)))
+            .find(|(_, owner)| *owner != waiting.session)
     }
 
     /// No holes: the sender is asked for everything that is missing.
@@ -373,8 +421,17 @@ impl Core {
             let reason = "it builds on changes that never came";
             return self.refuse(waiting.session, waiting.record, reason);
         }
-        known.owed += 1;
+        self.owe(waiting.session, waiting.credit);
         self.ask(waiting.session);
+    }
+
+    /// Leaves what an update would have earned to the session's next step 2.
+    fn owe(&mut self, session: SessionId, credit: Credit) {
+        if let Some(known) = self.sessions.get_mut(&session)
+            && known.syncs == credit.syncs
+        {
+            known.owed += credit.count;
+        }
     }
 
     /// The replica is damaged: the update that did it is put aside, the others wait for a replica
@@ -399,13 +456,15 @@ impl Core {
         }
     }
 
-    /// One positive answer for each update, and with a step 2 for everything before it.
+    /// The positive answers that a batch has earned.
     fn acknowledge(&mut self, acks: &[Ack]) {
-        for ack in acks {
-            let Some(known) = self.sessions.get_mut(&ack.session) else { continue };
-            let owed = if ack.whole { std::mem::take(&mut known.owed) } else { 0 };
-            for _ in 0..=owed {
-                self.send(ack.session, Reply::Saved);
+        for Ack { session, credit } in acks {
+            let Some(known) = self.sessions.get(session) else { continue };
+            if known.syncs != credit.syncs {
+                continue;
+            }
+            for _ in 0..credit.count {
+                self.send(*session, Reply::Saved);
             }
         }
         if self.waiting.is_empty() && self.failures == 0 {

@@ -76,6 +76,13 @@ impl Presence {
         owner.own.then_some(owner.session)
     }
 
+    /// Makes a client id another session's own: it was that of a socket that died unnoticed.
+    pub fn hand_over(&mut self, client: u64, to: SessionId) {
+        if let Some(client) = self.clients.get_mut(&client) {
+            client.owner = client.owner.map(|_| Owner { session: to, own: true });
+        }
+    }
+
     /// Drops what a session introduced.
     pub fn leave(&mut self, session: SessionId, now: Duration) {
         let gone = |client: &Client| client.owner.is_some_and(|owner| owner.session == session);

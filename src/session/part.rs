@@ -19,6 +19,9 @@ use crate::wire::{Dialect, Message};
 /// A document may end between being found and being joined; so often it is looked for again.
 const TRIES: usize = 5;
 
+/// Messages up to this size may fill a document's mailbox.
+const LIGHT_BYTES_MAX: usize = 16 << 10;
+
 /// A session that has joined. Dropping it leaves the document.
 #[derive(Debug)]
 pub struct Part {
@@ -90,9 +93,19 @@ impl Part {
     }
 
     /// Hands a message to the document, and waits while the document is crowded.
+    ///
+    /// Mailboxes are bounded in messages, not in bytes. So a large message, and one whose answer
+    /// may be large, is waited for until it has been handled: a socket never has two of them on
+    /// the way.
     pub async fn tell(&mut self, message: Message) {
+        let heavy = is_heavy(&message);
         if let Some(input) = rights::admit(self.level, self.session, message) {
-            deliver(&self.addr, input).await;
+            if heavy {
+                // A document that has ended needs no message.
+                let _ = self.addr.send(Tell(input)).await;
+            } else {
+                deliver(&self.addr, input).await;
+            }
         }
         // The document's end is noticed by `is_ended`.
         let _ = self.crowded.wait_for(|crowded| !crowded).await;
@@ -137,6 +150,18 @@ async fn deliver(addr: &Addr<DocumentActor>, input: Input) {
         // A document that has ended needs no message.
         let _ = addr.send(tell).await;
     }
+}
+
+/// Whether the message or its answer may be large.
+fn is_heavy(message: &Message) -> bool {
+    let bytes = match message {
+        Message::SyncStep1 { .. } | Message::QueryAwareness => return true,
+        Message::SyncStep2 { update } | Message::Update { update } => update.len(),
+        Message::Awareness { entries } => entries.iter().map(|e| e.state.as_str().len()).sum(),
+        Message::Stateless { payload } => payload.as_str().len(),
+        Message::Token { .. } | Message::Close => 0,
+    };
+    bytes > LIGHT_BYTES_MAX
 }
 
 fn about(connection: ConnectionId, dialect: &Dialect) -> About {

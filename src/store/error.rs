@@ -38,7 +38,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The file system says no: rights, space, a directory in the place of a file.
-    #[error("cannot open {path:?}: {source}")]
+    #[error("cannot open {path:?}")]
     File {
         /// The file or directory in question.
         path: PathBuf,

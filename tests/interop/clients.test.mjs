@@ -6,10 +6,14 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import * as Y from 'yjs'
 import { ALL, HOCUSPOCUS, Y_WEBSOCKET, sameText, when } from './support/clients.mjs'
 import { RawSocket } from './support/raw.mjs'
 import { Server } from './support/server.mjs'
-import { CLOSE, STEP_2, SYNC, SYNC_STATUS, UPDATE, read } from './support/wire.mjs'
+import { CLOSE, STEP_2, SYNC, SYNC_STATUS, UPDATE, awarenessFrame, read, syncFrame } from './support/wire.mjs'
+
+/** What a person who is back on the network may have to wait until others see the typing. */
+const BACK_LIMIT_MS = 10_000
 
 /** @type {Server} */
 let server
@@ -57,15 +61,18 @@ describe('every pair of clients', () => {
 
       a.awareness.setLocalStateField('user', 'Ada')
       b.awareness.setLocalStateField('user', 'Bert')
-      await when('each sees the other', () => a.othersPresent.includes('Bert') && b.othersPresent.includes('Ada'), [a, b])
+      const eachOther = () => a.othersPresent.includes('Bert') && b.othersPresent.includes('Ada')
+      await when('each sees the other', eachOther, [a, b])
       a.type('before the late one came')
       const late = open(other, name)
       await late.synced()
       await sameText([a, b, late], 'before the late one came')
-      await when('the late one sees both', () => late.othersPresent.includes('Ada') && late.othersPresent.includes('Bert'), [late])
+      const both = () => ['Ada', 'Bert'].every((user) => late.othersPresent.includes(user))
+      await when('the late one sees both', both, [late])
       a.vanish()
       opened.splice(opened.indexOf(a), 1)
-      await when('who vanished is gone for the rest', () => !b.othersPresent.includes('Ada') && !late.othersPresent.includes('Ada'), [b, late])
+      const gone = () => [b, late].every((client) => !client.othersPresent.includes('Ada'))
+      await when('who vanished is gone for the rest', gone, [b, late])
     })
   }
 })
@@ -207,8 +214,9 @@ describe('stateless messages', () => {
 })
 
 describe('document names', () => {
-  const names = ['plain', 'a/b/c', '/leading and trailing/', 'a%2Fb', '100%', 'with spaces  inside', ' padded ', '🙂 café', 'café',
-    'cafe\u0301', 'CAFÉ', 'a/../b', './a', 'question?mark=1&x#y', 'back\\slash', '*', 'tab\tand\nnewline', '+', 'ä'.repeat(500)]
+  const names = ['plain', 'a/b/c', '/leading and trailing/', 'a%2Fb', '100%', 'with spaces  inside', ' padded ',
+    '🙂 café', 'café', 'cafe\u0301', 'CAFÉ', 'a/../b', './a', 'question?mark=1&x#y', 'back\\slash', '*',
+    'tab\tand\nnewline', '+', 'ä'.repeat(500)]
 
   withClients('are taken byte for byte, the same in both dialects', async () => {
     const open2 = names.map((name) => [open(Y_WEBSOCKET[0], name), open(HOCUSPOCUS[0], name)])
@@ -259,6 +267,35 @@ describe('document names', () => {
       const status = await socket.status()
       socket.destroy()
       assert.ok(status >= 400 && status < 500, `status ${status}`)
+    })
+  }
+})
+
+describe('a connection that dies without a word', () => {
+  for (const kind of [Y_WEBSOCKET[0], HOCUSPOCUS[0]]) {
+    // A laptop that changes networks: the server still holds the old socket when the same document is back on a new one.
+    withClients(`does not keep ${kind.name} waiting when it is back`, async () => {
+      const name = `half-open ${kind.name}`
+      const witness = open(HOCUSPOCUS[0], name)
+      await witness.saved()
+      const doc = new Y.Doc()
+      doc.getText('body').insert(0, 'before, ')
+      const old = await RawSocket.open(server, `/sync/${encodeURIComponent(name)}`)
+      try {
+        old.send(syncFrame(null, STEP_2, Y.encodeStateAsUpdate(doc)))
+        old.send(awarenessFrame(null, [[doc.clientID, 1, { user: 'Ada' }]]))
+        await when('the first edit is seen', () => witness.text.toString() === 'before, ', [witness])
+        old.tcp.pause()
+
+        const back = open(kind, name, { doc })
+        await back.synced()
+        back.type('after')
+        const seen = () => witness.text.toString() === 'before, after'
+        await when('what is typed after it is back is seen', seen, [witness], BACK_LIMIT_MS)
+        if (back.saved) await back.saved()
+      } finally {
+        old.destroy()
+      }
     })
   }
 })

@@ -9,6 +9,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
+import WebSocket from 'ws'
 import { HOCUSPOCUS, Y_WEBSOCKET, sameText, when } from './support/clients.mjs'
 import { Random, SEED } from './support/random.mjs'
 import { Server } from './support/server.mjs'
@@ -51,7 +52,8 @@ async function crash(server, random, round, sums) {
     server.kill()
     for (const typist of typists) typist.stop()
     // What the server had sent before it died counts as received, so it is read to the end.
-    await Promise.all([server.ended, when('all sockets are closed', () => clients.every((client) => client.socket.readyState === 3), clients)])
+    const allClosed = () => clients.every((client) => client.socket.readyState === WebSocket.CLOSED)
+    await Promise.all([server.ended, when('all sockets are closed', allClosed, clients)])
     const debts = new Debts(typists)
     sums.acknowledged += debts.acknowledged.length
     sums.received += debts.received.length

@@ -5,12 +5,13 @@
  * acknowledged, and each way of breaking the protocol ends with its own close code.
  */
 import assert from 'node:assert/strict'
+import { connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { connect } from 'node:net'
+import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
 import { HOCUSPOCUS, Y_WEBSOCKET, sameText, when } from './support/clients.mjs'
-import { AWARENESS_BODIES, STATE_VECTORS, UPDATES, honestFrames, spoiled } from './support/hostile.mjs'
+import { AWARENESS_BODIES, STATE_VECTORS, UPDATES, chainInPieces, honestFrames, spoiled } from './support/hostile.mjs'
 import { Pair } from './support/pair.mjs'
 import { Random, SEED } from './support/random.mjs'
 import { CONTINUATION, CLOSE_FRAME, PING, RawSocket, TEXT, upgradeRequest } from './support/raw.mjs'
@@ -18,7 +19,6 @@ import { Server } from './support/server.mjs'
 import {
   AUTH, AWARENESS, CLOSE, STEP_1, STEP_2, SYNC, SYNC_STATUS, UPDATE, authFrame, frame, read, syncFrame,
 } from './support/wire.mjs'
-import * as encoding from 'lib0/encoding'
 
 const MEBIBYTE = 1 << 20
 const GROWTH_BYTES_MAX = 64 * MEBIBYTE
@@ -79,8 +79,13 @@ describe('updates that no honest client sends', () => {
           const { type, subType: kind } = read('hocuspocus', 'in', bytes)
           return type === CLOSE || type === SYNC_STATUS || (type === SYNC && kind === STEP_1)
         })
-        const saved = verdict && read('hocuspocus', 'in', verdict).status === 1
-        if (!mayBeApplied.has(what)) assert.ok(!saved, 'it was acknowledged')
+        const { status } = verdict ? read('hocuspocus', 'in', verdict) : {}
+        if (!mayBeApplied.has(what)) assert.notEqual(status, 1, 'it was acknowledged')
+        if (status === 0) {
+          // A status of 0 means nothing to stock providers; only a close tells them and their user.
+          const close = await socket.answer('the document is closed', (bytes) => read('hocuspocus', 'in', bytes).type === CLOSE)
+          assert.ok(read('hocuspocus', 'in', close).reason, 'no reason is given')
+        }
         socket.destroy()
       })
     }
@@ -88,6 +93,15 @@ describe('updates that no honest client sends', () => {
     test(`${what}, over y-websocket, hurts nobody`, async () => {
       const socket = await enter('y-websocket', 'attacked by y-websocket')
       for (const subType of [UPDATE, STEP_2]) socket.send(syncFrame(null, subType, update))
+      await socket.roundTrip()
+      socket.destroy()
+    })
+  }
+
+  for (const pieceLength of [1, 50]) {
+    test(`a chain of 8,000 elements in updates of ${pieceLength}, then its deletion, hurts nobody`, async () => {
+      const socket = await enter('y-websocket', 'attacked by y-websocket')
+      for (const piece of chainInPieces(8_000, pieceLength)) socket.send(syncFrame(null, UPDATE, piece))
       await socket.roundTrip()
       socket.destroy()
     })
@@ -171,7 +185,8 @@ describe('every frame cut at each byte, grown and bit-flipped', () => {
   for (const [what, honest] of honestFrames('spoiled')) {
     test(`hocuspocus ${what}`, async () => {
       for (const bytes of spoiled(honest, random, FLIPS_PER_FRAME)) {
-        const socket = random.fraction() < 0.5 ? await enter('hocuspocus', 'spoiled') : await RawSocket.open(server, '/collab')
+        const loggedIn = random.fraction() < 0.5
+        const socket = loggedIn ? await enter('hocuspocus', 'spoiled') : await RawSocket.open(server, '/collab')
         socket.send(bytes)
         await socket.roundTrip()
         assert.ok(codes.hocuspocus.includes(socket.code), `close ${socket.code} after ${hex(bytes)}, SEED=${SEED}`)
@@ -202,7 +217,8 @@ describe('broken WebSocket framing', () => {
     ['a length over the limit', [['x', { declared: FRAME_BYTES_MAX + 1 }]], 1009],
     ['a length of 2^62', [['x', { declared: 2n ** 62n }]], 1009],
     ['fragments that are over the limit together',
-      [[Buffer.alloc(MEBIBYTE), { final: false }], ...Array(16).fill([Buffer.alloc(MEBIBYTE), { opcode: CONTINUATION, final: false }])], 1009],
+      [[Buffer.alloc(MEBIBYTE), { final: false }],
+        ...Array(16).fill([Buffer.alloc(MEBIBYTE), { opcode: CONTINUATION, final: false }])], 1009],
   ]
 
   for (const path of ['/sync/framing', '/collab']) {
@@ -337,7 +353,8 @@ describe('connections that never get anywhere', () => {
   for (const [what, path, headers] of [
     ['no key', '/sync/x', { 'Sec-WebSocket-Key': '' }], ['an old version', '/sync/x', { 'Sec-WebSocket-Version': '8' }],
     ['a name that is not UTF-8', '/sync/%ff%fe', {}], ['a name with a NUL', '/sync/a%00b', {}], ['another path', '/nothing', {}],
-    ['an endless header', '/sync/x', { 'X-Long': 'x'.repeat(MEBIBYTE) }], ['a foreign origin', '/sync/x', { Origin: 'https://elsewhere.example' }],
+    ['an endless header', '/sync/x', { 'X-Long': 'x'.repeat(MEBIBYTE) }],
+    ['a foreign origin', '/sync/x', { Origin: 'https://elsewhere.example' }],
   ]) {
     test(`an upgrade with ${what} is refused`, async () => {
       const socket = await RawSocket.request(server, path, headers)
@@ -358,6 +375,37 @@ test('the server is unharmed', async (t) => {
   assert.ok(pair.edits > 100, `the pair made ${pair.edits} edits only`)
   assert.equal((await fetch(`${server.http}/healthz`)).status, 200)
   assert.ok(growth < GROWTH_BYTES_MAX, `memory grew by ${growth} bytes`)
+})
+
+test('what was attacked opens again after kill -9', async () => {
+  const names = ['attacked by hocuspocus', 'attacked by y-websocket', 'silenced', 'odd bodies', 'spoiled', 'rubbish', 'healthy']
+  const opened = []
+  const open = (kind, name) => {
+    const client = kind.open(server, name)
+    opened.push(client)
+    return client
+  }
+  /** What a client that has just come sees of every document. */
+  const look = async () => {
+    const clients = names.map((name) => open(Y_WEBSOCKET[0], name))
+    await Promise.all(clients.map((client) => client.synced()))
+    return clients.map((client) => [client.name, client.doc.getText('notes').toString(), Y.encodeStateVector(client.doc)])
+  }
+  try {
+    const seen = await look()
+    for (const client of opened.splice(0)) client.destroy()
+    server.kill()
+    await server.ended
+    await server.restart()
+    assert.deepEqual(await look(), seen)
+    for (const name of names) {
+      const client = open(HOCUSPOCUS[0], name)
+      client.doc.getText('notes').insert(0, 'and it can be written')
+      await client.saved()
+    }
+  } finally {
+    for (const client of opened) client.destroy()
+  }
 })
 
 /** A y-websocket update: GC of clocks that belong to another client. */

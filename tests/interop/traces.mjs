@@ -12,7 +12,8 @@ function progressBar(label) {
   if (!process.stdout.isTTY) return () => {}
   return (done, all) => {
     const filled = Math.round((done / all) * BAR_WIDTH)
-    process.stdout.write(`\r${label} [${'#'.repeat(filled)}${' '.repeat(BAR_WIDTH - filled)}] ${done}/${all}${done === all ? '\n' : ''}`)
+    const bar = '#'.repeat(filled).padEnd(BAR_WIDTH)
+    process.stdout.write(`\r${label} [${bar}] ${done}/${all}${done === all ? '\n' : ''}`)
   }
 }
 

@@ -17,6 +17,9 @@ import * as Y from 'yjs'
 
 const packageJson = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 const WAIT_LIMIT_MS = 20_000
+// Each y-websocket provider listens for the end of the process; a test opens many.
+process.setMaxListeners(0)
+
 /** Providers wait a second or more before they come back; tests have no need to. */
 const QUICK_RETRY = { delay: 50, minDelay: 50, maxDelay: 250 }
 
@@ -48,8 +51,10 @@ export function when(what, condition, emitters, limitMs = WAIT_LIMIT_MS) {
 
 /** Waits until all clients show the same text; `holds` are pieces that must be in it. */
 export async function sameText(clients, ...holds) {
-  const agreed = () => clients.every((client) =>
-    client.text.toString() === clients[0].text.toString() && holds.every((piece) => client.text.toString().includes(piece)))
+  const agreed = () => {
+    const [text, ...others] = clients.map((client) => client.text.toString())
+    return others.every((other) => other === text) && holds.every((piece) => text.includes(piece))
+  }
   try {
     await when('the same text everywhere', agreed, clients)
   } catch (error) {
@@ -193,7 +198,8 @@ class HocuspocusClient extends Client {
 
   /** Waits until the server has acknowledged every edit. */
   saved() {
-    return when(`${this.kind.name} has no unsynced changes`, () => this.provider.synced && !this.provider.hasUnsyncedChanges, [this])
+    const all = () => this.provider.synced && !this.provider.hasUnsyncedChanges
+    return when(`${this.kind.name} has no unsynced changes`, all, [this])
   }
 
   disconnect() {

@@ -7,10 +7,12 @@
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
 import {
-  AUTH, CLOSE, QUERY_AWARENESS, STEP_1, STEP_2, SYNC_STATUS, UPDATE, authFrame, awarenessFrame, encode, frame, statelessFrame, syncFrame,
+  AUTH, CLOSE, QUERY_AWARENESS, STEP_1, STEP_2, SYNC_STATUS, UPDATE,
+  authFrame, awarenessFrame, encode, frame, statelessFrame, syncFrame,
 } from './wire.mjs'
 
 const HUNDRED_MILLION = 100_000_000
+const DEEP_JSON = '['.repeat(100_000) + ']'.repeat(100_000)
 /** Any client id; the documents that these updates go to are made for them. */
 const CLIENT = 77
 
@@ -67,10 +69,10 @@ const item = (kind, content) => (encoder) => {
 }
 
 /** An item below the item with this clock. */
-const child = (parent, kind, content) => (encoder) => {
+const child = (parent, kind, content, client = CLIENT) => (encoder) => {
   byte(encoder, kind)
   uint(encoder, 0)
-  uint(encoder, CLIENT)
+  uint(encoder, client)
   uint(encoder, parent)
   content(encoder)
 }
@@ -81,6 +83,11 @@ const gap = (kind, length) => (encoder) => {
 }
 
 const text = (value) => item(STRING, (encoder) => string(encoder, value))
+
+/** An update that puts a string of this length at the start of `body`, under any client id and clock. */
+export function stringAt(client, clock, length) {
+  return update([text('x'.repeat(length))], { client, clock })
+}
 
 const xmlElement = (encoder) => {
   uint(encoder, XML_ELEMENT)
@@ -110,7 +117,17 @@ const declaredAny = (tag) => item(ANY, (encoder) => {
   uint(encoder, HUNDRED_MILLION)
 })
 
-const chainOfElements = (depth) => [item(TYPE, xmlElement), ...Array.from({ length: depth - 1 }, (_, parent) => child(parent, TYPE, xmlElement))]
+/** Structs of elements, each below the one before it, from depth `start`. */
+const chainOfElements = (length, start = 0, client = CLIENT) => Array.from({ length }, (_, index) =>
+  (start + index === 0 ? item(TYPE, xmlElement) : child(start + index - 1, TYPE, xmlElement, client)))
+
+/** The chain of elements again, in updates that are harmless one by one, and the deletion of its first element. */
+export function chainInPieces(depth, pieceLength) {
+  const client = CLIENT + pieceLength
+  const pieces = Array.from({ length: depth / pieceLength }, (_, index) =>
+    update(chainOfElements(pieceLength, index * pieceLength, client), { client, clock: index * pieceLength }))
+  return [...pieces, update([], { client, deletes: [[0, 1]] })]
+}
 
 /** Names and updates, in the order in which they are to be sent (some build on the one before). */
 export const UPDATES = new Map([
@@ -132,7 +149,7 @@ export const UPDATES = new Map([
   ['arrays nested 10,000 deep', update([nested(10_000, openArray)])],
   ['arrays nested 1,000,000 deep', update([nested(1_000_000, openArray)])],
   ['objects nested 10,000 deep', update([nested(10_000, openObject)])],
-  ['JSON nested 100,000 deep in an embed', update([item(EMBED, (encoder) => string(encoder, '['.repeat(100_000) + ']'.repeat(100_000)))])],
+  ['JSON nested 100,000 deep in an embed', update([item(EMBED, (encoder) => string(encoder, DEEP_JSON))])],
   ['GC of 2^32 - 1 clocks', update([gap(GC, 2n ** 32n - 1n)], { client: 7 })],
   ['GC of 2^31 clocks', update([gap(GC, 2n ** 31n)], { client: 7 })],
   ['GC of 2^53 clocks', update([gap(GC, 2n ** 53n)], { client: 7 })],
@@ -191,7 +208,7 @@ function awareness(entries, declared = entries.length) {
 export const AWARENESS_BODIES = new Map([
   ['100 M states declared', awareness([], HUNDRED_MILLION)],
   ['100 M states declared, one given', awareness([entry(1, 1, '{}')], HUNDRED_MILLION)],
-  ['JSON nested 100,000 deep', awareness([entry(1, 1, '['.repeat(100_000) + ']'.repeat(100_000))])],
+  ['JSON nested 100,000 deep', awareness([entry(1, 1, DEEP_JSON)])],
   ['JSON that is not JSON', awareness([entry(2, 1, '{"a":')])],
   ['a state of 1 MB', awareness([entry(3, 1, JSON.stringify('x'.repeat(1_000_000)))])],
   ['client id 2^53', awareness([entry(2n ** 53n, 1, '{}')])],

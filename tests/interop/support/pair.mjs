@@ -44,7 +44,8 @@ export class Pair {
       const sent = performance.now()
       texts[turn % 2].insert(0, word)
       if (texts[turn % 2].length > 1000) texts[turn % 2].delete(500, texts[turn % 2].length - 500)
-      await when(`edit ${turn} of the healthy pair is seen`, () => texts[(turn + 1) % 2].toString().startsWith(word), this.clients)
+      const seen = () => texts[(turn + 1) % 2].toString().startsWith(word)
+      await when(`edit ${turn} of the healthy pair is seen`, seen, this.clients)
       this.slowestMs = Math.max(this.slowestMs, performance.now() - sent)
       this.edits += 1
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))

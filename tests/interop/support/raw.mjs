@@ -98,6 +98,14 @@ export class RawSocket extends EventEmitter {
     return this.tcp.write(webSocketFrame(payload, shape))
   }
 
+  /** Sends messages as fast as the server takes them, until it closes. */
+  async pump(payloads) {
+    for (const payload of payloads) {
+      if (this.gone) return
+      if (!this.send(payload)) await when('the server takes more', () => !this.tcp.writableNeedDrain || this.gone, [this])
+    }
+  }
+
   /** Waits for the server to close, by a close frame or by ending the connection. Gives the code, or null without one. */
   async closed() {
     await when('the server closes the socket', () => this.gone, [this])

@@ -95,10 +95,14 @@ export class Server {
     return `ws://${this.host}/collab`
   }
 
-  /** Memory the process holds, in bytes (`VmRSS`). */
+  /** Memory the process holds, in bytes. */
   get residentBytes() {
-    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8')
-    return Number(/VmRSS:\s+(\d+) kB/.exec(status)[1]) * 1024
+    return this.#memory('VmRSS')
+  }
+
+  /** The most memory that the process has held so far, in bytes. */
+  get residentBytesPeak() {
+    return this.#memory('VmHWM')
   }
 
   /** Sends `SIGKILL`. From here on the process does nothing more; `ended` tells when it is gone. */
@@ -111,6 +115,11 @@ export class Server {
     this.kill()
     await this.ended
     await rm(this.#directory, { recursive: true, force: true })
+  }
+
+  #memory(field) {
+    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8')
+    return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)[1]) * 1024
   }
 
   async #readyLine(child) {

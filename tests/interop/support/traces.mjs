@@ -100,7 +100,8 @@ export async function replayConcurrent(server, progress = () => {}) {
 
 /** Types, then looks at the text: on every client, on a fresh one, and on another fresh one after `kill -9` with nobody left. */
 async function replay(server, name, wanted, clients, type) {
-  const shows = (client) => when(`${client.kind.name} shows the recorded text`, () => client.text.toString() === wanted, [client], WAIT_LIMIT_MS)
+  const shows = (client) =>
+    when(`${client.kind.name} shows the recorded text`, () => client.text.toString() === wanted, [client], WAIT_LIMIT_MS)
   const look = async (kind) => {
     const fresh = kind.open(server, name)
     await fresh.synced()
@@ -141,7 +142,8 @@ class Author {
     const typed = { update: null, end: 0, deleted: [] }
     this.desk.once('update', (update, _origin, _doc, transaction) => {
       typed.update = update
-      typed.deleted = [...transaction.deleteSet.clients].flatMap(([client, ranges]) => ranges.map(({ clock }) => Y.createID(client, clock)))
+      typed.deleted = [...transaction.deleteSet.clients].flatMap(([client, ranges]) =>
+        ranges.map(({ clock }) => Y.createID(client, clock)))
     })
     this.desk.transact(() => {
       for (const patch of patches) apply(this.text, patch)
