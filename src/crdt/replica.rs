@@ -281,6 +281,16 @@ impl Replica {
         StateVector(vector)
     }
 
+    /// The client ids that have grown beyond a state vector, and where they stood in it.
+    pub fn grown_since(&self, vector: &StateVector) -> Vec<(u64, u32)> {
+        let before = |client: u64| vector.0.get(&ClientID::new(client));
+        let clocks = self.clocks.iter().map(|(client, clock)| (*client, *clock));
+        clocks
+            .filter(|(client, clock)| before(*client) < *clock)
+            .map(|(client, _)| (client, before(client)))
+            .collect()
+    }
+
     /// What the replica has.
     pub fn state_vector(&self) -> StateVector {
         StateVector(self.doc.transact().state_vector())

@@ -33,7 +33,7 @@ const REFUSED: u16 = 4400;
 const TRY_AGAIN_LATER: u16 = 1013;
 
 /// Bytes of refused updates on their way to the quarantine; what comes beyond is not kept.
-const QUARANTINE_BYTES_MAX: usize = 4 << 20;
+const QUARANTINE_BYTES_MAX: usize = 1 << 20;
 
 /// A hub that cannot take a report is told again after this time.
 const REPORT_AGAIN_AFTER: Duration = Duration::from_secs(1);

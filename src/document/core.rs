@@ -16,7 +16,7 @@ use super::flush::{Credit, Flight, Held, Undurable, Waiting};
 use super::input::{About, Effect, Ending, Greeting, Input, Loaded, Record};
 use super::presence::{Presence, PresenceLimits};
 use crate::config::Config;
-use crate::crdt::{LintLimits, Linted, Replica, StateVector};
+use crate::crdt::{LintLimits, Linted, Replica, StateVector, Summary};
 use crate::id::{Seq, SessionId};
 use crate::wire::awareness::Entry;
 use crate::wire::{Reply, Text};
@@ -97,6 +97,8 @@ pub struct Core {
     pub(super) syncs: Vec<Sync>,
     /// Where each client id stood before the batch that was published last.
     pub(super) published_starts: Vec<(u64, u32)>,
+    /// What everybody had been shown when an append was reported to have failed.
+    pub(super) shown: Option<StateVector>,
     pub(super) next_flush: Duration,
     /// While the log fails: when to try again.
     pub(super) retry_at: Option<Duration>,
@@ -147,7 +149,9 @@ pub(super) struct Session {
     pub(super) syncs: u32,
     /// Ask with step 1 once there is room again.
     pub(super) ask_again: bool,
-    /// Updates in a row that left a hole.
+    /// Ask with step 1 once this session has left: it did not know what was sent in its name.
+    pub(super) blocked_by: Option<SessionId>,
+    /// Times in a row that it was asked because of a hole.
     pub(super) holes: u32,
     /// Updates that could not be taken.
     refusals: u32,
@@ -171,6 +175,8 @@ pub(super) enum SyncKind {
     Step(Bytes),
     /// Its outbox was full.
     CatchUp(StateVector),
+    /// It may only read, and brought a step 2: fine if there is nothing new in it.
+    Claim(Summary, Credit),
 }
 
 impl Core {
@@ -191,6 +197,7 @@ impl Core {
             held: Vec::new(),
             syncs: Vec::new(),
             published_starts: Vec::new(),
+            shown: None,
             next_flush: Duration::ZERO,
             retry_at: None,
             failures: 0,
@@ -265,7 +272,7 @@ impl Core {
 
     /// Asks for everything that a session has and the server lacks.
     pub(super) fn ask(&mut self, session: SessionId) {
-        if let Some(known) = self.sessions.get_mut(&session) {
+        if let (Some(known), Some(_)) = (self.sessions.get_mut(&session), &self.replica) {
             known.asked += 1;
         }
         self.greet(session);
@@ -273,9 +280,12 @@ impl Core {
 
     /// The server's own step 1, where the dialect expects it.
     pub(super) fn greet(&mut self, session: SessionId) {
-        let Some(replica) = &self.replica else { return };
-        let state_vector = replica.state_vector().encode();
-        self.send(session, Reply::SyncStep1 { state_vector });
+        if let Some(replica) = &self.replica {
+            let state_vector = replica.state_vector().encode();
+            self.send(session, Reply::SyncStep1 { state_vector });
+        } else if let Some(known) = self.sessions.get_mut(&session) {
+            known.ask_again = true;
+        }
     }
 
     /// Who is here, for one session.
@@ -284,6 +294,13 @@ impl Core {
             return;
         }
         if let Some(body) = self.presence.everybody() {
+            self.send(session, Reply::Awareness { body });
+        }
+    }
+
+    /// Who is here and who left lately, for a session that missed something.
+    pub(super) fn send_everything(&mut self, session: SessionId) {
+        if let Some(body) = self.presence.everything() {
             self.send(session, Reply::Awareness { body });
         }
     }
@@ -348,6 +365,7 @@ impl Core {
     fn loaded(&mut self, loaded: Loaded) {
         let Loaded { replica, last, rows, bytes, snapshot_bytes } = loaded;
         self.loading = false;
+        let grew = last > self.log.last;
         self.replica = Some(replica);
         self.log = LogState {
             last,
@@ -356,9 +374,24 @@ impl Core {
             snapshot_bytes,
             was_loaded: true,
         };
+        if let Some(shown) = self.shown.take()
+            && grew
+        {
+            self.publish_since(&shown);
+        }
         for (session, about) in std::mem::take(&mut self.arriving) {
             self.joined(session, about);
         }
+        self.ask_those_turned_away();
+    }
+
+    /// The log has more than anybody was shown: an append was written although it was reported to
+    /// have failed. It will be acknowledged as known, so it is published here.
+    fn publish_since(&mut self, shown: &StateVector) {
+        let Some(replica) = &mut self.replica else { return };
+        self.published_starts = replica.grown_since(shown);
+        let update = replica.encode_diff(shown);
+        self.effects.push(Effect::Publish { reply: Reply::Update { update }, except: Vec::new() });
     }
 
     fn load_failed(&mut self, reason: String, lasting: bool, now: Duration) {
@@ -403,6 +436,14 @@ impl Core {
         self.sessions.remove(&session);
         self.syncs.retain(|sync| sync.session != session);
         self.release_held(session);
+        let blocked = self.sessions.iter_mut().filter(|(_, s)| s.blocked_by == Some(session));
+        let blocked: Vec<SessionId> = blocked
+            .map(|(id, known)| {
+                known.blocked_by = None;
+                *id
+            })
+            .collect();
+        blocked.into_iter().for_each(|id| self.ask(id));
     }
 
     fn sync_step_1(&mut self, session: SessionId, state_vector: Bytes) {
@@ -413,9 +454,8 @@ impl Core {
         known.owed = 0;
         known.syncs = known.syncs.wrapping_add(1);
         // Asking again before the answer is one question with the newer vector.
-        self.syncs.retain(|sync| {
-            sync.session != session || matches!(sync.kind, SyncKind::CatchUp(_))
-        });
+        self.syncs
+            .retain(|sync| sync.session != session || !matches!(sync.kind, SyncKind::Step(_)));
         self.syncs.push(Sync { session, kind: SyncKind::Step(state_vector) });
     }
 
@@ -431,27 +471,24 @@ impl Core {
             }
             Err(e) => return self.refuse(session, record, &e.to_string()),
         };
-        if !may_write {
-            return self.read_only(session, &update, whole);
-        }
         let Some(known) = self.sessions.get_mut(&session) else { return };
         let credit = known.credit_of(whole);
+        if !may_write {
+            return self.read_only(session, update.summary, whole, credit);
+        }
         let owners_heard = Vec::new();
         self.accept(Waiting { session, record, update, whole, credit, owners_heard });
     }
 
     /// A reader's step 2 that brings nothing new is fine; anything else is not taken.
-    fn read_only(&mut self, session: SessionId, update: &Linted, whole: bool) {
-        let known = self.replica.as_ref().is_some_and(|r| r.contains(&update.summary));
-        let reply = if whole && known && self.flight.is_none() {
-            Reply::Saved
-        } else {
-            Reply::NotSaved { reason: "you may read this document, not change it".into() }
-        };
-        self.send(session, reply);
-        if whole {
-            self.release_held(session);
+    fn read_only(&mut self, session: SessionId, summary: Summary, whole: bool, credit: Credit) {
+        if !whole {
+            return self.turn_down(session, MAY_NOT_WRITE);
         }
+        self.release_held(session);
+        self.syncs
+            .retain(|sync| sync.session != session || !matches!(sync.kind, SyncKind::Claim(..)));
+        self.syncs.push(Sync { session, kind: SyncKind::Claim(summary, credit) });
     }
 
     fn awareness(&mut self, session: SessionId, entries: Vec<Entry>, now: Duration) {
@@ -507,6 +544,9 @@ impl Core {
     }
 }
 
+/// What a reader is told who brings a change.
+pub(super) const MAY_NOT_WRITE: &str = "you may read this document, not change it";
+
 /// Each session makes the interval between two awareness frames longer by this much, so that the
 /// frames per second stay about the same however many people move.
 const AWARENESS_INTERVAL_PER_SESSION: Duration = Duration::from_millis(1);
@@ -523,6 +563,7 @@ impl Session {
             asked: 0,
             syncs: 0,
             ask_again: false,
+            blocked_by: None,
             holes: 0,
             refusals: 0,
             heard_awareness: false,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::core::{Core, EndingPhase, Sync, SyncKind};
+use super::core::{Core, EndingPhase, MAY_NOT_WRITE, Sync, SyncKind};
 use super::input::{Effect, Greeting, Record};
 use crate::crdt::{Integrated, Linted, Verdict};
 use crate::id::{Seq, SessionId};
@@ -242,6 +242,11 @@ impl Core {
             let reason = format!("not saved yet: {reason}; it will be tried again").into();
             self.send(ack.session, Reply::NotSaved { reason });
         }
+        if let Some(replica) = &self.replica {
+            let mut shown = replica.state_vector();
+            flight.starts.iter().for_each(|(client, clock)| shown.lower(*client, *clock));
+            self.shown = Some(shown);
+        }
         self.wait_again(flight.batch);
         self.reload();
         self.back_off(now);
@@ -285,8 +290,12 @@ impl Core {
                     let update = replica.encode_diff(&vector);
                     self.effects.push(Effect::Resume { session });
                     self.send(session, Reply::Update { update });
-                    self.send_everybody(session);
+                    self.send_everything(session);
                 }
+                SyncKind::Claim(summary, credit) if replica.contains(&summary) => {
+                    self.acknowledge_known(vec![Ack { session, credit }]);
+                }
+                SyncKind::Claim(..) => self.turn_down(session, MAY_NOT_WRITE),
             }
         }
     }
@@ -338,12 +347,7 @@ impl Core {
             kept.push(waiting);
         }
         if records.is_empty() {
-            // Known to the log; but perhaps only by a batch that is not on disk yet.
-            match self.undurable.back_mut() {
-                Some(undurable) => undurable.acks.extend(acks),
-                None => self.acknowledge(&acks),
-            }
-            return;
+            return self.acknowledge_known(acks);
         }
         let bytes = records.iter().map(|record| record.bytes.len()).sum();
         let rows = records.len() as u64;
@@ -357,7 +361,9 @@ impl Core {
         let mut bytes = 0;
         while let Some(next) = self.waiting.front() {
             let len = next.record.bytes.len();
-            if batch.len() >= updates_max || (!batch.is_empty() && bytes + len > BATCH_BYTES_MAX) {
+            let full = batch.len() >= updates_max || bytes + len > BATCH_BYTES_MAX;
+            // What was held is examined when everything that its owner said is integrated.
+            if !batch.is_empty() && (full || !next.owners_heard.is_empty()) {
                 break;
             }
             bytes += len;
@@ -375,16 +381,17 @@ impl Core {
     fn admit(&mut self, waiting: Waiting, now: Duration) -> Option<Waiting> {
         let session = waiting.session;
         if let Some((client, owner)) = self.foreign_owner(&waiting) {
-            let held_bytes: usize = self.held.iter().map(|held| held.waiting.record.bytes.len()).sum();
+            let held_bytes: usize =
+                self.held.iter().map(|held| held.waiting.record.bytes.len()).sum();
             let len = waiting.record.bytes.len();
             if waiting.owners_heard.contains(&owner) {
                 let reason = "it continues the text of somebody who is here and has not written it";
-                self.refuse(session, waiting.record, reason);
+                self.block(waiting, owner, reason);
             } else if self.held.len() >= HELD_MAX
                 || (held_bytes > 0 && held_bytes + len > HELD_BYTES_MAX)
             {
                 let reason = "too many changes in other people's names are waiting";
-                self.turn_down(session, reason);
+                self.block(waiting, owner, reason);
             } else {
                 self.held.push(Held { owner, client, waiting, until: now + OWNER_PATIENCE });
                 self.ask(owner);
@@ -403,6 +410,16 @@ impl Core {
         Some(waiting)
     }
 
+    /// Turns down what was sent in the name of somebody who is here, until that session has left:
+    /// most likely it is the same client's old connection.
+    fn block(&mut self, waiting: Waiting, owner: SessionId, reason: &str) {
+        self.owe(waiting.session, waiting.credit);
+        self.turn_down(waiting.session, reason);
+        if let Some(known) = self.sessions.get_mut(&waiting.session) {
+            known.blocked_by = Some(owner);
+        }
+    }
+
     /// The client id of another live session that this update extends, and that session.
     fn foreign_owner(&self, waiting: &Waiting) -> Option<(u64, SessionId)> {
         let replica = self.replica.as_ref()?;
@@ -416,6 +433,10 @@ impl Core {
     /// No holes: the sender is asked for everything that is missing.
     fn ask_for_the_rest(&mut self, waiting: Waiting) {
         let Some(known) = self.sessions.get_mut(&waiting.session) else { return };
+        if known.asked > 0 {
+            // The answer is on its way, behind everything that was sent before the question came.
+            return self.owe(waiting.session, waiting.credit);
+        }
         known.holes += 1;
         if known.holes > HOLES_MAX {
             let reason = "it builds on changes that never came";
@@ -456,6 +477,14 @@ impl Core {
         }
     }
 
+    /// For what the log has; but perhaps only in a batch that is not on disk yet.
+    fn acknowledge_known(&mut self, acks: Vec<Ack>) {
+        match self.undurable.back_mut() {
+            Some(undurable) => undurable.acks.extend(acks),
+            None => self.acknowledge(&acks),
+        }
+    }
+
     /// The positive answers that a batch has earned.
     fn acknowledge(&mut self, acks: &[Ack]) {
         for Ack { session, credit } in acks {
@@ -472,7 +501,7 @@ impl Core {
         }
     }
 
-    fn ask_those_turned_away(&mut self) {
+    pub(super) fn ask_those_turned_away(&mut self) {
         let turned_away = self.sessions.iter_mut();
         let turned_away: Vec<SessionId> = turned_away
             .filter_map(|(id, known)| std::mem::take(&mut known.ask_again).then_some(*id))

@@ -38,6 +38,8 @@ pub struct Presence {
     clients: BTreeMap<u64, Client>,
     /// Client ids whose newest state has not been published.
     changed: BTreeSet<u64>,
+    /// The body of [`Presence::everybody`], kept until the next change.
+    everybody: Option<Bytes>,
 }
 
 #[derive(Debug)]
@@ -59,7 +61,7 @@ struct Owner {
 impl Presence {
     /// Nobody is here.
     pub fn new(limits: PresenceLimits) -> Self {
-        Self { limits, clients: BTreeMap::new(), changed: BTreeSet::new() }
+        Self { limits, clients: BTreeMap::new(), changed: BTreeSet::new(), everybody: None }
     }
 
     /// Takes what a session said. `first` is true for its first awareness frame.
@@ -130,15 +132,26 @@ impl Presence {
         encode(entries.into_iter())
     }
 
-    /// Everybody who is here, as an awareness body; `None` where nobody is.
-    pub fn everybody(&self) -> Option<Bytes> {
-        let here: Vec<&Entry> = self
-            .clients
-            .values()
-            .filter(|client| client.owner.is_some())
-            .map(|client| &client.entry)
-            .collect();
-        (!here.is_empty()).then(|| encode(here.into_iter()))
+    /// Everybody who is here, as an awareness body; `None` where nobody is. Encoded once and shared
+    /// until something changes.
+    pub fn everybody(&mut self) -> Option<Bytes> {
+        if self.everybody.is_none() {
+            let here: Vec<&Entry> = self
+                .clients
+                .values()
+                .filter(|client| client.owner.is_some())
+                .map(|client| &client.entry)
+                .collect();
+            self.everybody = (!here.is_empty()).then(|| encode(here.into_iter()));
+        }
+        self.everybody.clone()
+    }
+
+    /// Everybody who is here and everybody who left lately, for a session that missed something;
+    /// `None` where that is nobody.
+    pub fn everything(&self) -> Option<Bytes> {
+        let entries: Vec<&Entry> = self.clients.values().map(|client| &client.entry).collect();
+        (!entries.is_empty()).then(|| encode(entries.into_iter()))
     }
 
     fn hear_one(&mut self, from: Owner, entry: Entry, now: Duration) {
@@ -178,6 +191,7 @@ impl Presence {
         // A copy: what was read is a view into a whole message.
         let entry = Entry { state: entry.state.as_str().into(), ..entry };
         self.changed.insert(entry.client);
+        self.everybody = None;
         self.clients.insert(entry.client, Client { entry, owner: Some(owner), heard_at: now });
     }
 
@@ -200,6 +214,7 @@ impl Presence {
         client.owner = None;
         client.heard_at = now;
         self.changed.insert(id);
+        self.everybody = None;
     }
 }
 

@@ -17,8 +17,9 @@ use crate::fanout::{Drained, Next, Outbox};
 use crate::metrics::Metrics;
 use crate::wire::Frame;
 
-/// Bytes of one fragment. The channel to the socket takes 32 of them.
-const PIECE_BYTES: usize = 16 << 10;
+/// Bytes of one fragment. The channel to the socket takes 32 of them, and all that are there at once
+/// are copied into one buffer.
+const PIECE_BYTES: usize = 4 << 10;
 
 /// Writes until the socket is closed by either side, and leaves the outbox abandoned.
 pub(super) async fn write(
