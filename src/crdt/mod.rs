@@ -5,8 +5,9 @@
 mod depth;
 pub mod lint;
 mod replica;
+mod roles;
+mod state_vector;
 
 pub use lint::{LintLimits, Summary};
-pub use replica::{
-    Broken, Fingerprint, Integrated, Linted, Replica, RestoreError, StateVector, Verdict,
-};
+pub use replica::{Broken, Fingerprint, Integrated, Linted, Replica, RestoreError, Verdict};
+pub use state_vector::StateVector;

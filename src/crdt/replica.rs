@@ -1,9 +1,10 @@
 //! The CRDT copy of one document in memory.
 //!
-//! Holds three rules. Nothing is decoded that has not passed the lint. There are never holes: an
-//! update that starts beyond what the replica has, or points to something it lacks, is not
-//! applied, so nothing is ever pending. And a replica that met an error or a panic is not used
-//! again: the caller drops it and restores one from the log.
+//! Holds four rules. Nothing is decoded that has not passed the lint. Nothing is applied that could
+//! make the CRDT library touch freed memory: not of a stranger's update, and not of a stored one.
+//! There are never holes: an update that starts beyond what the replica has, or points to something
+//! it lacks, is not applied, so nothing is ever pending. And a replica that met an error or a panic
+//! is not used again: the caller drops it and restores one from the log.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,10 +14,13 @@ use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
 use yrs::{
     ClientID, Doc, ID, IdSet, OffsetKind, Options, ReadTxn, Transact, TransactionMut, Update,
+    WriteTxn, diff_updates_v1,
 };
 
 use super::depth::DepthBound;
 use super::lint::{LintError, LintLimits, Summary, lint};
+use super::roles::Roles;
+use super::state_vector::StateVector;
 
 /// Updates integrated per transaction while restoring: the fastest size that was measured.
 const RESTORE_CHUNK: usize = 50;
@@ -57,7 +61,8 @@ pub enum Verdict {
     Known,
     /// It starts beyond what the replica has, or points to something it lacks. Not applied.
     Hole,
-    /// It passed the lint but nests too deep, or the CRDT library refuses to read it. Not applied.
+    /// It passed the lint but nests too deep, contradicts what is there, or the CRDT library refuses
+    /// to read it. Not applied.
     Refused(String),
 }
 
@@ -97,47 +102,6 @@ pub enum RestoreError {
     },
 }
 
-/// Per client id, the next clock that is expected.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct StateVector(yrs::StateVector);
-
-impl StateVector {
-    /// Whether bytes are a state vector as clients send them: its count fits its length, its client
-    /// ids are below 2^53. Nothing is allocated.
-    pub fn is_one(bytes: &[u8]) -> bool {
-        Self::entries(bytes, |_, _| {}).is_some()
-    }
-
-    /// Bytes as clients read them.
-    pub fn encode(&self) -> Bytes {
-        self.0.encode_v1().into()
-    }
-
-    /// Calls `each` with client ids and clocks; clocks over 2^32 - 1 are taken as that. `None` where
-    /// the bytes are no state vector.
-    fn entries(bytes: &[u8], mut each: impl FnMut(u64, u32)) -> Option<()> {
-        let mut rest = bytes;
-        let count = var_uint(&mut rest)?;
-        if count > (rest.len() / 2) as u64 {
-            return None;
-        }
-        for _ in 0..count {
-            let client = var_uint(&mut rest)?;
-            let clock = var_uint(&mut rest)?;
-            if client >= 1 << 53 {
-                return None;
-            }
-            each(client, u32::try_from(clock).unwrap_or(u32::MAX));
-        }
-        Some(())
-    }
-
-    /// Lowers the clock of one client id to at most `clock`.
-    pub fn lower(&mut self, client: u64, clock: u32) {
-        self.0.set_min(ClientID::new(client), clock);
-    }
-}
-
 /// What is there and what of it is deleted, to compare a snapshot with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fingerprint(yrs::Snapshot);
@@ -155,6 +119,8 @@ pub struct Replica {
     /// Per client id the next clock; the same as the document's state vector, but quick to ask.
     clocks: HashMap<u64, u32>,
     depth: DepthBound,
+    roles: Roles,
+    has_subdocuments: bool,
     /// The full state as one update, kept until the next change.
     full: Option<Bytes>,
     /// The answer to a state vector equal to ours (deletions travel in every difference).
@@ -175,6 +141,8 @@ impl Replica {
             doc: Doc::with_options(options),
             clocks: HashMap::new(),
             depth: DepthBound::new(DEPTH_MAX),
+            roles: Roles::default(),
+            has_subdocuments: false,
             full: None,
             same: None,
         }
@@ -196,9 +164,6 @@ impl Replica {
                 RestoreError::Update { index: number * RESTORE_CHUNK + index, reason }
             })?;
         }
-        replica.measure_depth(snapshot.into_iter().chain(tail.iter().map(Bytes::as_ref)));
-        let vector = replica.doc.transact().state_vector();
-        replica.clocks = vector.iter().map(|(client, clock)| (client.get(), *clock)).collect();
         Ok(replica)
     }
 
@@ -219,34 +184,28 @@ impl Replica {
         let doc = self.doc.clone();
         let mut txn = doc.transact_mut();
         for (index, update) in updates.iter().enumerate() {
-            let caught = catch_unwind(AssertUnwindSafe(|| self.integrate_one(&mut txn, update)));
-            let failed = match caught {
-                Ok(Ok(verdict)) => {
+            match self.guarded(&mut txn, |replica, txn| replica.integrate_one(txn, update)) {
+                Ok(verdict) => {
                     if verdict == Verdict::Applied {
                         self.advance(&update.summary, &mut starts);
                     }
                     verdicts.push(verdict);
-                    continue;
                 }
-                Ok(Err(reason)) => reason,
-                Err(panic) => panic_text(&*panic),
-            };
-            // Dropping the transaction would commit a state that cannot be trusted: the few bytes
-            // of this document are given up instead.
-            std::mem::forget(txn);
-            return Err(Broken { index: Some(index), reason: failed });
+                Err(failure) => {
+                    let reason = failure.give_up(txn);
+                    return Err(Broken { index: Some(index), reason });
+                }
+            }
         }
-        self.check(&txn, &starts)?;
+        let checked = self.check(&txn, &starts);
         let merged = match (updates, verdicts.as_slice()) {
             ([one], [Verdict::Applied]) if one.bytes.len() <= RELAYED_AS_IS_BYTES_MAX => {
                 one.bytes.clone()
             }
             _ => txn.encode_update_v1().into(),
         };
-        match catch_unwind(AssertUnwindSafe(|| drop(txn))) {
-            Ok(()) => Ok(Integrated { verdicts, merged, starts }),
-            Err(panic) => Err(Broken { index: None, reason: panic_text(&*panic) }),
-        }
+        let integrated = commit(txn).and(checked).map(|()| Integrated { verdicts, merged, starts });
+        integrated.map_err(|reason| Broken { index: None, reason })
     }
 
     /// Whether everything in an update is there already, deletions included.
@@ -267,28 +226,6 @@ impl Replica {
         }
         wanted.diff_with(&deleted);
         wanted.is_empty()
-    }
-
-    /// What of a client's encoded state vector matters here. Clients may declare any number of
-    /// client ids; only those that the replica knows cost memory.
-    pub fn known_part(&self, encoded: &[u8]) -> StateVector {
-        let mut vector = yrs::StateVector::default();
-        StateVector::entries(encoded, |client, clock| {
-            if self.clocks.contains_key(&client) {
-                vector.set_max(ClientID::new(client), clock);
-            }
-        });
-        StateVector(vector)
-    }
-
-    /// The client ids that have grown beyond a state vector, and where they stood in it.
-    pub fn grown_since(&self, vector: &StateVector) -> Vec<(u64, u32)> {
-        let before = |client: u64| vector.0.get(&ClientID::new(client));
-        let clocks = self.clocks.iter().map(|(client, clock)| (*client, *clock));
-        clocks
-            .filter(|(client, clock)| before(*client) < *clock)
-            .map(|(client, _)| (client, before(client)))
-            .collect()
     }
 
     /// What the replica has.
@@ -334,44 +271,97 @@ impl Replica {
         &mut self,
         txn: &mut TransactionMut<'_>,
         update: &Linted,
-    ) -> Result<Verdict, String> {
-        let summary = &update.summary;
-        if self.leaves_hole(summary) {
+    ) -> Result<Verdict, Failure> {
+        let Linted { bytes, summary } = update;
+        if !summary.fits(|client| self.clock(client)) {
             return Ok(Verdict::Hole);
         }
-        let grows = summary.inserts.iter().any(|insert| insert.end > self.clock(insert.client));
-        if !grows && summary.deletes.is_empty() {
+        if !self.grows(summary) && summary.deletes.is_empty() {
             return Ok(Verdict::Known);
         }
+        if let Err(reason) = self.admit_depth(txn, bytes, summary) {
+            return Ok(Verdict::Refused(reason));
+        }
+        self.apply(txn, bytes, summary)
+    }
+
+    fn grows(&self, summary: &Summary) -> bool {
+        summary.inserts.iter().any(|insert| insert.end > self.clock(insert.client))
+    }
+
+    fn admit_depth(
+        &mut self,
+        txn: &TransactionMut<'_>,
+        update: &[u8],
+        summary: &Summary,
+    ) -> Result<(), String> {
         let Self { depth, clocks, .. } = self;
         let known = |client| clocks.get(&client).copied().unwrap_or(0);
         let state = || txn.encode_diff_v1(&yrs::StateVector::default());
-        if let Err(e) = depth.admit(&update.bytes, summary, known, state) {
-            return Ok(Verdict::Refused(e.to_string()));
-        }
-        let decoded = match Update::decode_v1(&update.bytes) {
+        depth.admit(update, summary, known, state).map_err(|e| e.to_string())
+    }
+
+    /// Applies an update that fits.
+    fn apply(
+        &mut self,
+        txn: &mut TransactionMut<'_>,
+        update: &[u8],
+        summary: &Summary,
+    ) -> Result<Verdict, Failure> {
+        let roles = match self.roles.examine(update, summary, |client| self.clock(client)) {
+            Ok(roles) => roles,
+            Err(e) => return Ok(Verdict::Refused(e.to_string())),
+        };
+        let decoded = match self.decode(update, summary) {
             Ok(decoded) => decoded,
             Err(e) => return Ok(Verdict::Refused(e.to_string())),
         };
+        self.has_subdocuments |= summary.subdocuments > 0;
+        let grows = self.grows(summary);
         let deleted_before = if grows { 0 } else { weight(txn.delete_set()) };
-        txn.apply_update(decoded).map_err(|e| e.to_string())?;
-        if txn.has_missing_updates() {
-            return Err("the update left something pending".to_owned());
+        if let Err(e) = txn.apply_update(decoded) {
+            let can_commit = !roles.has_long_values;
+            return Err(Failure { reason: e.to_string(), can_commit });
         }
+        if txn.has_missing_updates() {
+            let reason = "the update left something pending".to_owned();
+            return Err(Failure { reason, can_commit: !roles.has_long_values });
+        }
+        self.roles.add(&roles);
         let applied = grows || weight(txn.delete_set()) > deleted_before;
         Ok(if applied { Verdict::Applied } else { Verdict::Known })
     }
 
-    /// Whether integrating would leave something pending.
-    fn leaves_hole(&self, summary: &Summary) -> bool {
-        let end_of = |client: u64| {
-            let inserts = summary.inserts.iter().filter(|insert| insert.client == client);
-            inserts.map(|insert| insert.end).max().unwrap_or(0).max(self.clock(client))
-        };
-        summary.has_skip
-            || summary.inserts.iter().any(|insert| insert.start > self.clock(insert.client))
-            || summary.needs.iter().any(|need| need.end > end_of(need.client))
-            || summary.deletes.iter().any(|delete| delete.end > end_of(delete.client))
+    /// Decodes what an update has for us. Items that we have in part are cut before the library sees
+    /// them: it would cut them too, but believe what the bytes say about where their beginning lies,
+    /// and an item that lies in one type and names another as its parent outlives that parent.
+    fn decode(
+        &self,
+        update: &[u8],
+        summary: &Summary,
+    ) -> Result<Update, yrs::encoding::read::Error> {
+        let mut vector = yrs::StateVector::default();
+        let mut is_cut = false;
+        for insert in &summary.inserts {
+            let clock = self.clock(insert.client);
+            vector.set_max(ClientID::new(insert.client), clock);
+            is_cut |= insert.start < clock && clock < insert.end;
+        }
+        if is_cut {
+            Update::decode_v1(&diff_updates_v1(update, &vector.encode_v1())?)
+        } else {
+            Update::decode_v1(update)
+        }
+    }
+
+    /// Runs a step that may panic inside the library.
+    fn guarded<'doc, T>(
+        &mut self,
+        txn: &mut TransactionMut<'doc>,
+        step: impl FnOnce(&mut Self, &mut TransactionMut<'doc>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        catch_unwind(AssertUnwindSafe(|| step(self, txn)))
+            .unwrap_or_else(|panic| Err(Failure { reason: panic_text(&*panic), can_commit: false }))
     }
 
     fn advance(&mut self, summary: &Summary, starts: &mut Vec<(u64, u32)>) {
@@ -385,7 +375,7 @@ impl Replica {
     }
 
     /// Compares our clocks with the library's, for the client ids that grew.
-    fn check(&self, txn: &TransactionMut<'_>, starts: &[(u64, u32)]) -> Result<(), Broken> {
+    fn check(&self, txn: &TransactionMut<'_>, starts: &[(u64, u32)]) -> Result<(), String> {
         if starts.is_empty() {
             return Ok(());
         }
@@ -393,30 +383,10 @@ impl Replica {
         for (client, _) in starts {
             let (ours, theirs) = (self.clock(*client), vector.get(&ClientID::new(*client)));
             if ours != theirs {
-                let reason = format!("client {client} should be at {ours} and is at {theirs}");
-                return Err(Broken { index: None, reason });
+                return Err(format!("client {client} should be at {ours} and is at {theirs}"));
             }
         }
         Ok(())
-    }
-
-    /// Learns how deep the stored parts nest. They were admitted when they came; nothing of them is
-    /// refused now.
-    fn measure_depth<'a>(&mut self, parts: impl Iterator<Item = &'a [u8]>) {
-        let limits = LintLimits {
-            update_bytes_max: usize::MAX,
-            subdocuments_max: usize::MAX,
-            fill_clocks_max: u64::MAX,
-            ..LintLimits::default()
-        };
-        let Self { doc, depth, .. } = self;
-        let state = || doc.transact().encode_diff_v1(&yrs::StateVector::default());
-        for part in parts {
-            if let Ok(summary) = lint(part, &limits) {
-                // Too deep already: the bound stays at what it could count.
-                let _ = depth.admit(part, &summary, |_| 0, state);
-            }
-        }
     }
 
     /// Integrates stored updates in one transaction.
@@ -425,24 +395,95 @@ impl Replica {
         updates: impl Iterator<Item = &'a [u8]>,
     ) -> Result<(), (usize, String)> {
         let doc = self.doc.clone();
-        let mut index = 0;
-        let caught = catch_unwind(AssertUnwindSafe(|| {
-            let mut txn = doc.transact_mut();
-            for bytes in updates {
-                let update = Update::decode_v1(bytes).map_err(|e| e.to_string())?;
-                txn.apply_update(update).map_err(|e| e.to_string())?;
-                if txn.has_missing_updates() {
-                    return Err("something that it builds on is missing".to_owned());
-                }
-                index += 1;
+        let mut txn = doc.transact_mut();
+        let mut starts = Vec::new();
+        let mut count = 0;
+        for update in updates {
+            match self.guarded(&mut txn, |replica, txn| replica.replay_one(txn, update)) {
+                Ok(summary) => self.advance(&summary, &mut starts),
+                Err(failure) => return Err((count, failure.give_up(txn))),
             }
-            Ok(())
-        }));
-        match caught {
-            Ok(result) => result.map_err(|reason| (index, reason)),
-            Err(panic) => Err((index, panic_text(&*panic))),
+            count += 1;
+        }
+        let checked = self.check(&txn, &starts);
+        commit(txn).and(checked).map_err(|reason| (count.saturating_sub(1), reason))
+    }
+
+    fn replay_one(
+        &mut self,
+        txn: &mut TransactionMut<'_>,
+        update: &[u8],
+    ) -> Result<Summary, Failure> {
+        let failed = |reason: String| Failure { reason, can_commit: true };
+        let summary = lint(update, &LintLimits::NONE).map_err(|e| failed(e.to_string()))?;
+        if !summary.fits(|client| self.clock(client)) {
+            return Err(failed("something that it builds on is missing".to_owned()));
+        }
+        // Its depth was admitted when it came; too deep by now, the bound stays at what it counted.
+        let _ = self.admit_depth(txn, update, &summary);
+        match self.apply(txn, update, &summary)? {
+            Verdict::Refused(reason) => Err(failed(reason)),
+            Verdict::Applied | Verdict::Known | Verdict::Hole => Ok(summary),
         }
     }
+}
+
+impl Drop for Replica {
+    /// A subdocument holds on to the document that it is in, which would never be freed. It lets go
+    /// when it is deleted.
+    fn drop(&mut self) {
+        if !self.has_subdocuments {
+            return;
+        }
+        let doc = self.doc.clone();
+        // A replica that was given up is locked for good.
+        let Ok(mut txn) = doc.try_transact_mut() else {
+            return;
+        };
+        let mut everything = IdSet::new();
+        for (client, clock) in &self.clocks {
+            everything.insert(ID::new(ClientID::new(*client), 0), *clock);
+        }
+        let update = [&[0][..], &everything.encode_v1()].concat();
+        let deleted = self.guarded(&mut txn, |_, txn| {
+            let failed = |reason: String| Failure { reason, can_commit: false };
+            let update = Update::decode_v1(&update).map_err(|e| failed(e.to_string()))?;
+            txn.apply_update(update).map_err(|e| failed(e.to_string()))
+        });
+        match deleted {
+            Ok(()) => drop(commit(txn)),
+            Err(failure) => drop(failure.give_up(txn)),
+        }
+    }
+}
+
+/// Why an update could not be integrated.
+struct Failure {
+    reason: String,
+    /// What has been integrated so far holds together.
+    can_commit: bool,
+}
+
+impl Failure {
+    /// Ends the transaction of a replica that is not used any more; gives the reason.
+    fn give_up(self, txn: TransactionMut<'_>) -> String {
+        if self.can_commit {
+            let _ = commit(txn);
+        } else {
+            // Dropping the transaction would commit a state that cannot be trusted: the memory of this
+            // document is given up instead.
+            std::mem::forget(txn);
+        }
+        self.reason
+    }
+}
+
+/// Ends a transaction.
+fn commit(mut txn: TransactionMut<'_>) -> Result<(), String> {
+    // The library would now touch the items of subdocuments that it has just collected together with
+    // the elements around them. Nobody here asks for its list of subdocuments.
+    drop(std::mem::take(txn.subdocs_mut()));
+    catch_unwind(AssertUnwindSafe(|| drop(txn))).map_err(|panic| panic_text(&*panic))
 }
 
 /// A single update up to this size is published as it came; a larger one may repeat much that
@@ -473,15 +514,5 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     format!("panic: {}", text.unwrap_or("without a text"))
 }
 
-fn var_uint(rest: &mut &[u8]) -> Option<u64> {
-    let mut value = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let (&byte, tail) = rest.split_first()?;
-        *rest = tail;
-        value |= u64::from(byte & 0x7f).checked_shl(shift)?;
-        if byte < 0x80 {
-            return Some(value);
-        }
-    }
-    None
-}
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ use super::presence::{Presence, PresenceLimits};
 use crate::config::Config;
 use crate::crdt::{LintLimits, Linted, Replica, StateVector, Summary};
 use crate::id::{Seq, SessionId};
-use crate::wire::awareness::Entry;
+use crate::wire::awareness::{Entry, encode};
 use crate::wire::{Reply, Text};
 
 /// What the rules are measured by; taken from the configuration.
@@ -155,7 +155,9 @@ pub(super) struct Session {
     pub(super) holes: u32,
     /// Updates that could not be taken.
     refusals: u32,
-    heard_awareness: bool,
+    /// The client id that its first awareness frame named, if it named one alone: stock clients
+    /// begin with themselves. The outer `None` until there was a frame.
+    own_client: Option<Option<u64>>,
     /// Stalled: what it had for certain when its outbox was full.
     pub(super) behind: Option<StateVector>,
 }
@@ -493,8 +495,14 @@ impl Core {
 
     fn awareness(&mut self, session: SessionId, entries: Vec<Entry>, now: Duration) {
         let Some(known) = self.sessions.get_mut(&session) else { return };
-        let first = !std::mem::replace(&mut known.heard_awareness, true);
-        self.presence.hear(session, first, entries, now);
+        let own = known.own_client.get_or_insert_with(|| match entries.as_slice() {
+            [entry] => Some(entry.client),
+            _ => None,
+        });
+        let left = self.presence.hear(session, *own, entries, now);
+        if !left.is_empty() {
+            self.send(session, Reply::Awareness { body: encode(left.iter()) });
+        }
     }
 
     fn stateless(&mut self, session: SessionId, payload: Text) {
@@ -566,7 +574,7 @@ impl Session {
             blocked_by: None,
             holes: 0,
             refusals: 0,
-            heard_awareness: false,
+            own_client: None,
             behind: None,
         }
     }

@@ -174,6 +174,9 @@ impl Core {
             }
             self.start_flight(now);
         }
+        if self.failures > 0 && self.replica.is_some() && self.waiting.is_empty() {
+            self.recovered_without_append();
+        }
         self.take_snapshot_if_due();
         self.settle();
     }
@@ -268,6 +271,15 @@ impl Core {
         }
     }
 
+    /// A retry found nothing to append: what had failed was written after all, or was taken back.
+    fn recovered_without_append(&mut self) {
+        if self.flight.is_none() {
+            self.failures = 0;
+            self.retry_at = None;
+            self.ask_those_turned_away();
+        }
+    }
+
     fn must_wait(&self, now: Duration) -> bool {
         now < self.next_flush || self.retry_at.is_some_and(|at| now < at)
     }
@@ -275,6 +287,14 @@ impl Core {
     /// The replica equals the log: whoever waits for what it lacks gets it.
     fn answer_syncs(&mut self) {
         for Sync { session, kind } in std::mem::take(&mut self.syncs) {
+            // What a session wrote itself would be an acknowledgement to it.
+            let unacknowledged = |undurable: &Undurable| {
+                undurable.acks.iter().any(|ack| ack.session == session)
+            };
+            if matches!(kind, SyncKind::CatchUp(_)) && self.undurable.iter().any(unacknowledged) {
+                self.syncs.push(Sync { session, kind });
+                continue;
+            }
             let Some(known) = self.sessions.get(&session) else { continue };
             let greeting = known.about.greeting;
             let Some(replica) = &mut self.replica else { return };

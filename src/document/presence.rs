@@ -53,8 +53,7 @@ struct Client {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Owner {
     session: SessionId,
-    /// The session's first awareness frame named this id alone: it is the session's own, not one
-    /// that it merely carries for a neighbour.
+    /// It is the session's own id, not one that it merely carries for a neighbour.
     own: bool,
 }
 
@@ -64,12 +63,32 @@ impl Presence {
         Self { limits, clients: BTreeMap::new(), changed: BTreeSet::new(), everybody: None }
     }
 
-    /// Takes what a session said. `first` is true for its first awareness frame.
-    pub fn hear(&mut self, session: SessionId, first: bool, entries: Vec<Entry>, now: Duration) {
-        let own = first && entries.len() == 1;
+    /// Takes what a session said, whose own client id is `own` as far as that is known.
+    ///
+    /// Returns what the session has to be told: who of those whom it believes here has left. A
+    /// client that is here after all then says so with a newer clock; one that reflects drops the
+    /// ghost.
+    pub fn hear(
+        &mut self,
+        session: SessionId,
+        own: Option<u64>,
+        entries: Vec<Entry>,
+        now: Duration,
+    ) -> Vec<Entry> {
+        let mut left = Vec::new();
         for entry in entries {
-            self.hear_one(Owner { session, own }, entry, now);
+            let gone = self.clients.get(&entry.client).filter(|known| known.owner.is_none());
+            match gone {
+                Some(gone) if !entry.is_gone() && entry.clock <= gone.entry.clock => {
+                    left.push(gone.entry.clone());
+                }
+                _ => {
+                    let own = own == Some(entry.client);
+                    self.hear_one(Owner { session, own }, entry, now);
+                }
+            }
         }
+        left
     }
 
     /// The session whose own client id this is, if it is here.
@@ -165,12 +184,7 @@ impl Presence {
         }
         let owner = match known {
             None => from,
-            // A client that comes back says the same clock again; a late reflection does, too.
-            Some(Client { owner: None, entry: last, .. })
-                if entry.clock > last.clock || (entry.clock == last.clock && from.own) =>
-            {
-                from
-            }
+            Some(Client { owner: None, .. }) => from,
             Some(Client { owner: Some(owner), entry: last, .. }) if entry.clock > last.clock => {
                 match owner {
                     owner if owner.session == from.session => *owner,
@@ -242,8 +256,8 @@ mod tests {
     #[test]
     fn only_the_newest_state_is_published() {
         let mut presence = presence();
-        presence.hear(ANN, true, vec![entry(7, 1, "{}")], NOW);
-        presence.hear(ANN, false, vec![entry(7, 2, r#"{"x":1}"#)], NOW);
+        presence.hear(ANN, Some(7), vec![entry(7, 1, "{}")], NOW);
+        presence.hear(ANN, None, vec![entry(7, 2, r#"{"x":1}"#)], NOW);
         assert_eq!(changes(&mut presence), [entry(7, 2, r#"{"x":1}"#)]);
         assert!(!presence.has_changes());
     }
@@ -251,19 +265,19 @@ mod tests {
     #[test]
     fn a_reflected_state_is_dropped() {
         let mut presence = presence();
-        presence.hear(ANN, true, vec![entry(7, 1, "{}")], NOW);
+        presence.hear(ANN, Some(7), vec![entry(7, 1, "{}")], NOW);
         presence.take_changes();
-        presence.hear(BO, false, vec![entry(7, 1, "{}")], NOW);
+        presence.hear(BO, None, vec![entry(7, 1, "{}")], NOW);
         assert!(!presence.has_changes());
     }
 
     #[test]
     fn nobody_speaks_for_a_client_that_another_session_introduced() {
         let mut presence = presence();
-        presence.hear(ANN, true, vec![entry(7, 1, "{}")], NOW);
+        presence.hear(ANN, Some(7), vec![entry(7, 1, "{}")], NOW);
         presence.take_changes();
-        presence.hear(BO, true, vec![entry(7, 9, r#"{"fake":1}"#)], NOW);
-        presence.hear(BO, false, vec![entry(7, 10, "null")], NOW);
+        presence.hear(BO, Some(7), vec![entry(7, 9, r#"{"fake":1}"#)], NOW);
+        presence.hear(BO, None, vec![entry(7, 10, "null")], NOW);
         assert!(!presence.has_changes());
         assert_eq!(presence.owner_of(7), Some(ANN));
     }
@@ -272,10 +286,10 @@ mod tests {
     fn a_client_that_was_only_carried_goes_to_its_own_session() {
         let mut presence = presence();
         // Bo's tab heard of Ann's through the browser before Ann's socket was open.
-        presence.hear(BO, true, vec![entry(8, 1, "{}")], NOW);
-        presence.hear(BO, false, vec![entry(7, 1, "{}")], NOW);
+        presence.hear(BO, Some(8), vec![entry(8, 1, "{}")], NOW);
+        presence.hear(BO, None, vec![entry(7, 1, "{}")], NOW);
         assert_eq!(presence.owner_of(7), None);
-        presence.hear(ANN, true, vec![entry(7, 2, "{}")], NOW);
+        presence.hear(ANN, Some(7), vec![entry(7, 2, "{}")], NOW);
         assert_eq!(presence.owner_of(7), Some(ANN));
         presence.take_changes();
         presence.leave(BO, NOW);
@@ -285,15 +299,18 @@ mod tests {
     #[test]
     fn a_session_takes_its_states_with_it_and_late_reflections_do_not_bring_them_back() {
         let mut presence = presence();
-        presence.hear(ANN, true, vec![entry(7, 3, "{}")], NOW);
+        presence.hear(ANN, Some(7), vec![entry(7, 3, "{}")], NOW);
         presence.take_changes();
         presence.leave(ANN, NOW);
         assert_eq!(changes(&mut presence), [entry(7, 3, "null")]);
         assert_eq!(presence.everybody(), None);
-        presence.hear(BO, false, vec![entry(7, 3, "{}")], NOW);
+        presence.hear(BO, None, vec![entry(7, 3, "{}")], NOW);
         assert_eq!(presence.everybody(), None);
-        // The same client, connected anew, with the clock that it had.
-        presence.hear(SessionId(3), true, vec![entry(7, 3, "{}")], NOW);
+        // The same client, connected anew, says the clock that it had; told that it has left, it
+        // says the next one.
+        let told = presence.hear(SessionId(3), Some(7), vec![entry(7, 3, "{}")], NOW);
+        assert_eq!(told, [entry(7, 3, "null")]);
+        presence.hear(SessionId(3), Some(7), vec![entry(7, 4, "{}")], NOW);
         assert!(presence.everybody().is_some());
     }
 
@@ -301,10 +318,10 @@ mod tests {
     fn states_are_bounded_in_size_and_number_and_must_be_json() {
         let mut presence = presence();
         let large = format!("\"{}\"", "x".repeat(100));
-        presence.hear(ANN, false, vec![entry(1, 1, &large), entry(2, 1, "{broken")], NOW);
+        presence.hear(ANN, None, vec![entry(1, 1, &large), entry(2, 1, "{broken")], NOW);
         assert_eq!(presence.everybody(), None);
         let many = (10..20).map(|client| entry(client, 1, "{}")).collect();
-        presence.hear(ANN, false, many, NOW);
+        presence.hear(ANN, None, many, NOW);
         let here = decode(presence.everybody().expect("two of them")).expect("our own body");
         assert_eq!(here.len(), 2);
     }
@@ -312,7 +329,7 @@ mod tests {
     #[test]
     fn a_state_that_is_not_renewed_goes() {
         let mut presence = presence();
-        presence.hear(ANN, true, vec![entry(7, 1, "{}")], NOW);
+        presence.hear(ANN, Some(7), vec![entry(7, 1, "{}")], NOW);
         presence.take_changes();
         assert_eq!(presence.expires_at(), Some(EXPIRES_AFTER));
         presence.expire(EXPIRES_AFTER);
