@@ -105,6 +105,8 @@ pub struct Timing {
     pub login_timeout_ms: u64,
     /// A request head that has not arrived by then ends the connection.
     pub request_timeout_ms: u64,
+    /// A large message that is not complete by then ends its socket with 4408.
+    pub frame_timeout_ms: u64,
     /// Ending waits this long for documents and sockets before it gives up on them.
     pub shutdown_timeout_ms: u64,
 }
@@ -115,6 +117,9 @@ pub struct Timing {
 pub struct Limits {
     /// Bytes of one WebSocket message. Over it: close 1009.
     pub frame_bytes_max: usize,
+    /// Bytes of all messages over 64 KiB that are being received or handled. At it: the sockets that
+    /// send them are not read until there is room.
+    pub large_frames_bytes_max: usize,
     /// Bytes of one update. Over it: not applied, answered negatively.
     pub update_bytes_max: usize,
     /// Bytes of a document's encoded state. At it: further updates are answered negatively.
@@ -187,6 +192,7 @@ impl Default for Timing {
             filler_interval_ms: 12_000,
             login_timeout_ms: 60_000,
             request_timeout_ms: 10_000,
+            frame_timeout_ms: 60_000,
             shutdown_timeout_ms: 8_000,
         }
     }
@@ -196,6 +202,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             frame_bytes_max: 16 << 20,
+            large_frames_bytes_max: 32 << 20,
             update_bytes_max: 16 << 20,
             document_bytes_max: 128 << 20,
             update_subdocuments_max: 1_000,
@@ -278,6 +285,10 @@ impl Config {
         require(
             limits.update_bytes_max <= limits.frame_bytes_max,
             "limits.update_bytes_max must not be over limits.frame_bytes_max",
+        );
+        require(
+            limits.large_frames_bytes_max >= limits.frame_bytes_max + 1_024,
+            "limits.large_frames_bytes_max must be over limits.frame_bytes_max",
         );
         require(limits.mailbox_len >= 1, "limits.mailbox_len must be at least 1");
         require(limits.log_queue_len >= 1, "limits.log_queue_len must be at least 1");

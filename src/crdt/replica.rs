@@ -228,6 +228,29 @@ impl Replica {
         wanted.is_empty()
     }
 
+    /// What of a client's encoded state vector matters here. Clients may declare any number of
+    /// client ids; only those that the replica knows cost memory.
+    pub fn known_part(&self, encoded: &[u8]) -> StateVector {
+        let mut vector = yrs::StateVector::default();
+        // Bytes that end early have said all they say.
+        let _ = StateVector::each(encoded, |client, clock| {
+            if self.clocks.contains_key(&client) {
+                vector.set_max(ClientID::new(client), clock);
+            }
+        });
+        StateVector(vector)
+    }
+
+    /// The client ids that have grown beyond a state vector, and where they stood in it.
+    pub fn grown_since(&self, vector: &StateVector) -> Vec<(u64, u32)> {
+        let before = |client: u64| vector.0.get(&ClientID::new(client));
+        let clocks = self.clocks.iter().map(|(client, clock)| (*client, *clock));
+        clocks
+            .filter(|(client, clock)| before(*client) < *clock)
+            .map(|(client, _)| (client, before(client)))
+            .collect()
+    }
+
     /// What the replica has.
     pub fn state_vector(&self) -> StateVector {
         StateVector(self.doc.transact().state_vector())

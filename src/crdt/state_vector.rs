@@ -11,26 +11,29 @@ use yrs::updates::encoder::Encode;
 pub struct StateVector(pub(super) yrs::StateVector);
 
 impl StateVector {
-    /// Reads the encoding that clients send; counts and ids are checked before anything is
-    /// allocated. Clocks over 2^32 - 1 are taken as that.
-    ///
-    /// Returns `None` where the bytes are no state vector.
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
+    /// Whether bytes are a state vector as clients send them: its count fits its length, its client
+    /// ids are below 2^53. Nothing is allocated.
+    pub fn is_one(bytes: &[u8]) -> bool {
+        Self::each(bytes, |_, _| {}).is_some()
+    }
+
+    /// Calls `take` with each client id and clock of an encoded state vector; clocks over 2^32 - 1
+    /// are taken as that. `None` where the bytes are no state vector.
+    pub(super) fn each(bytes: &[u8], mut take: impl FnMut(u64, u32)) -> Option<()> {
         let mut rest = bytes;
         let count = var_uint(&mut rest)?;
         if count > (rest.len() / 2) as u64 {
             return None;
         }
-        let mut vector = yrs::StateVector::default();
         for _ in 0..count {
             let client = var_uint(&mut rest)?;
             let clock = var_uint(&mut rest)?;
             if client >= 1 << 53 {
                 return None;
             }
-            vector.set_max(ClientID::new(client), u32::try_from(clock).unwrap_or(u32::MAX));
+            take(client, u32::try_from(clock).unwrap_or(u32::MAX));
         }
-        Some(Self(vector))
+        Some(())
     }
 
     /// Bytes as clients read them.
@@ -55,4 +58,21 @@ fn var_uint(rest: &mut &[u8]) -> Option<u64> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_state_vectors_are_state_vectors() {
+        for bytes in [&[0][..], &[1, 7, 3], &[2, 7, 3, 8, 0xff, 0xff, 0xff, 0xff, 0x1f]] {
+            assert!(StateVector::is_one(bytes), "{bytes:?}");
+        }
+        let count = [0xff, 0xff, 0xff, 0xff, 0x0f, 1, 1];
+        let id = [1, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10, 1];
+        for bytes in [&[][..], &[1], &[1, 7], &count, &id] {
+            assert!(!StateVector::is_one(bytes), "{bytes:?}");
+        }
+    }
 }

@@ -288,9 +288,8 @@ impl Core {
     fn answer_syncs(&mut self) {
         for Sync { session, kind } in std::mem::take(&mut self.syncs) {
             // What a session wrote itself would be an acknowledgement to it.
-            let unacknowledged = |undurable: &Undurable| {
-                undurable.acks.iter().any(|ack| ack.session == session)
-            };
+            let unacknowledged =
+                |undurable: &Undurable| undurable.acks.iter().any(|ack| ack.session == session);
             if matches!(kind, SyncKind::CatchUp(_)) && self.undurable.iter().any(unacknowledged) {
                 self.syncs.push(Sync { session, kind });
                 continue;

@@ -155,7 +155,8 @@ async fn upgrade<S: Socket + 'static>(
     // Browsers fail a connection whose offered subprotocols are all ignored.
     let first: Vec<&str> = offered.split(',').map(str::trim).take(1).collect();
     let bytes_max = site.services.config.limits.frame_bytes_max;
-    let (guard, faults) = Guard::new(payload.into_inner(), bytes_max);
+    let budget = site.services.frames.clone();
+    let (guard, passage) = Guard::new(payload.into_inner(), bytes_max, budget);
     let mut guarded: dev::Payload = dev::Payload::Stream { payload: Box::pin(guard) };
     let payload = web::Payload::from_request(request, &mut guarded).await;
     let payload = payload.map_err(Refusal::Handshake)?;
@@ -166,7 +167,7 @@ async fn upgrade<S: Socket + 'static>(
     let Opened { place, connection: id, outbox, socket: dialect } = opened;
     let services = site.services.clone();
     debug!(connection.id = id.0, "socket is open");
-    let connection = Connection { id, outbox, socket, stream, faults };
+    let connection = Connection { id, outbox, socket, stream, passage };
     actix_web::rt::spawn(async move {
         session::run(services, connection, dialect).await;
         drop(place);

@@ -2,17 +2,24 @@
 //!
 //! The WebSocket library notices that a frame is over the limit only when all of it is in memory,
 //! and takes a length of gigabytes as a reason to wait; so lengths are checked here, as the bytes
-//! pass by. What is wrong is noted, and the stream ends.
+//! pass by. What is wrong is noted, and the stream ends. Large frames of all sockets together have
+//! a budget: one that does not fit is not read until there is room, one that does not come on ends
+//! its socket.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use actix_web::dev;
 use actix_web::error::PayloadError;
 use bytes::Bytes;
 use futures_util::Stream;
+use futures_util::future::{Future, LocalBoxFuture};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Sleep, sleep};
 
 /// The longest frame header: two bytes, eight of length, four of mask.
 const HEADER_BYTES_MAX: usize = 14;
@@ -28,6 +35,12 @@ const LENGTH: u8 = 0x7f;
 const LENGTH_16: u8 = 126;
 const LENGTH_64: u8 = 127;
 
+/// Frames over this size count against the [`Budget`].
+const SMALL_BYTES_MAX: u64 = 64 << 10;
+
+/// The unit of the budget, in bytes.
+const BUDGET_UNIT: u64 = 1024;
+
 /// What is wrong with a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -35,16 +48,51 @@ pub enum Fault {
     TooBig,
     /// A bit that only extensions use, and none was agreed on.
     ReservedBits,
+    /// A large frame did not come to its end in time.
+    TooSlow,
 }
 
-/// Where a [`Guard`] notes what is wrong; stays with the reader.
-#[derive(Debug, Clone, Default)]
-pub struct Faults(Rc<Cell<Option<Fault>>>);
+/// Memory that the large frames of all sockets share while they are gathered and handled.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    places: Arc<Semaphore>,
+    frame_timeout: Duration,
+}
 
-impl Faults {
+impl Budget {
+    /// Room for `bytes_max` bytes, each frame for at most `frame_timeout` until it is complete.
+    pub fn new(bytes_max: usize, frame_timeout: Duration) -> Self {
+        let places = Arc::new(Semaphore::new(bytes_max / BUDGET_UNIT as usize));
+        Self { places, frame_timeout }
+    }
+
+    async fn take(self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        // A frame is never over the whole budget: the configuration sees to that.
+        let units = u32::try_from(bytes.div_ceil(BUDGET_UNIT)).unwrap_or(u32::MAX);
+        self.places.acquire_many_owned(units).await.ok()
+    }
+}
+
+/// What a [`Guard`] and the reader behind it share.
+#[derive(Debug, Clone, Default)]
+pub struct Passage(Rc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    fault: Cell<Option<Fault>>,
+    /// Room of large frames that are complete and not handled yet.
+    complete: RefCell<Vec<OwnedSemaphorePermit>>,
+}
+
+impl Passage {
     /// What was wrong, if anything.
-    pub fn noted(&self) -> Option<Fault> {
-        self.0.get()
+    pub fn fault(&self) -> Option<Fault> {
+        self.0.fault.get()
+    }
+
+    /// The reader has handled a message: its room is free again.
+    pub fn handled(&self) {
+        self.0.complete.borrow_mut().clear();
     }
 }
 
@@ -52,14 +100,60 @@ impl Faults {
 pub struct Guard {
     payload: dev::Payload,
     scan: Scan,
-    faults: Faults,
+    budget: Budget,
+    passage: Passage,
+    large: Large,
+}
+
+/// A large frame on its way.
+enum Large {
+    None,
+    /// Its header is there; what follows is not read until there is room.
+    Waiting(LocalBoxFuture<'static, Option<OwnedSemaphorePermit>>),
+    /// It is being gathered.
+    Coming(OwnedSemaphorePermit, Pin<Box<Sleep>>),
 }
 
 impl Guard {
-    /// Lets messages of up to `bytes_max` bytes pass.
-    pub fn new(payload: dev::Payload, bytes_max: usize) -> (Self, Faults) {
-        let faults = Faults::default();
-        (Self { payload, scan: Scan::new(bytes_max as u64), faults: faults.clone() }, faults)
+    /// Lets messages of up to `bytes_max` bytes pass, large ones within the budget.
+    pub fn new(payload: dev::Payload, bytes_max: usize, budget: Budget) -> (Self, Passage) {
+        let (scan, passage) = (Scan::new(bytes_max as u64), Passage::default());
+        (Self { payload, scan, budget, passage: passage.clone(), large: Large::None }, passage)
+    }
+
+    fn fail(&self, fault: Fault) -> Poll<Option<Result<Bytes, PayloadError>>> {
+        self.passage.0.fault.set(Some(fault));
+        Poll::Ready(Some(Err(PayloadError::Overflow)))
+    }
+
+    /// Ready when more may be read.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        if let Large::Waiting(room) = &mut self.large {
+            self.large = match ready!(room.as_mut().poll(cx)) {
+                Some(room) => Large::Coming(room, Box::pin(sleep(self.budget.frame_timeout))),
+                None => return Poll::Ready(Err(Fault::TooSlow)),
+            };
+        }
+        if let Large::Coming(_, deadline) = &mut self.large
+            && deadline.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Err(Fault::TooSlow));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Looks at what has passed: a large frame may have ended, another may have begun.
+    fn note_large(&mut self) {
+        if self.scan.left == 0 || self.scan.large.is_some() {
+            if let Large::Coming(room, _) = std::mem::replace(&mut self.large, Large::None) {
+                self.passage.0.complete.borrow_mut().push(room);
+            }
+        }
+        if let Some(bytes) = self.scan.large.take()
+            && self.scan.left > 0
+        {
+            self.large = Large::Waiting(Box::pin(self.budget.clone().take(bytes)));
+        }
     }
 }
 
@@ -68,14 +162,17 @@ impl Stream for Guard {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
+        if let Err(fault) = ready!(this.poll_room(cx)) {
+            return this.fail(fault);
+        }
         let polled = Pin::new(&mut this.payload).poll_next(cx);
         let Poll::Ready(Some(Ok(bytes))) = polled else { return polled };
         match this.scan.pass(&bytes) {
-            Ok(()) => Poll::Ready(Some(Ok(unshared(bytes)))),
-            Err(fault) => {
-                this.faults.0.set(Some(fault));
-                Poll::Ready(Some(Err(PayloadError::Overflow)))
+            Ok(()) => {
+                this.note_large();
+                Poll::Ready(Some(Ok(unshared(bytes))))
             }
+            Err(fault) => this.fail(fault),
         }
     }
 }
@@ -96,11 +193,14 @@ struct Scan {
     left: u64,
     /// Bytes of the current message in the frames before.
     message: u64,
+    /// Bytes of a large frame that has begun since somebody looked.
+    large: Option<u64>,
 }
 
 impl Scan {
     fn new(bytes_max: u64) -> Self {
-        Self { bytes_max, header: [0; HEADER_BYTES_MAX], header_len: 0, left: 0, message: 0 }
+        let header = [0; HEADER_BYTES_MAX];
+        Self { bytes_max, header, header_len: 0, left: 0, message: 0, large: None }
     }
 
     fn pass(&mut self, mut bytes: &[u8]) -> Result<(), Fault> {
@@ -159,6 +259,9 @@ impl Scan {
         }
         self.header_len = 0;
         self.left = length;
+        if length > SMALL_BYTES_MAX {
+            self.large = Some(length);
+        }
         Ok(())
     }
 }
@@ -224,6 +327,48 @@ mod tests {
         assert_eq!(scan.pass(&with_payload(FINAL | MORE, 400)), Ok(()));
         assert_eq!(scan.pass(&with_payload(BINARY, 600)), Ok(()));
         assert_eq!(scan.pass(&frame(FINAL | MORE, 401)), Err(Fault::TooBig));
+    }
+
+    fn guard(budget: &Budget, pieces: Vec<Vec<u8>>) -> (Guard, Passage) {
+        let pieces = pieces.into_iter().map(|piece| Ok(Bytes::from(piece)));
+        let stream = futures_util::stream::iter(pieces);
+        let stream = futures_util::StreamExt::chain(stream, futures_util::stream::pending());
+        let payload: dev::Payload = dev::Payload::Stream { payload: Box::pin(stream) };
+        Guard::new(payload, 1 << 20, budget.clone())
+    }
+
+    async fn next(guard: &mut Guard) -> Option<Result<Bytes, PayloadError>> {
+        std::future::poll_fn(|cx| Pin::new(&mut *guard).poll_next(cx)).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_large_frame_waits_for_room_and_gives_it_back_when_it_is_handled() {
+        let budget = Budget::new(150 << 10, Duration::from_secs(60));
+        let large = || {
+            let mut bytes = with_payload(FINAL | BINARY, 100 << 10);
+            let rest = bytes.split_off(20);
+            vec![bytes, rest]
+        };
+        let (mut first, passage) = guard(&budget, large());
+        let (mut second, _) = guard(&budget, large());
+        assert!(next(&mut first).await.is_some_and(|r| r.is_ok()));
+        assert!(next(&mut first).await.is_some_and(|r| r.is_ok()));
+        assert!(next(&mut second).await.is_some_and(|r| r.is_ok()), "the header passes");
+        let mut waiting = std::pin::pin!(next(&mut second));
+        assert!(futures_util::poll!(&mut waiting).is_pending(), "the payload waits");
+        passage.handled();
+        assert!(waiting.await.is_some_and(|r| r.is_ok()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_large_frame_that_does_not_come_on_ends_its_socket() {
+        let budget = Budget::new(150 << 10, Duration::from_secs(60));
+        let mut started = with_payload(FINAL | BINARY, 100 << 10);
+        started.truncate(20);
+        let (mut slow, passage) = guard(&budget, vec![started]);
+        assert!(next(&mut slow).await.is_some_and(|r| r.is_ok()));
+        assert!(next(&mut slow).await.is_some_and(|r| r.is_err()));
+        assert_eq!(passage.fault(), Some(Fault::TooSlow));
     }
 
     #[test]

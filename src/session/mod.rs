@@ -15,6 +15,7 @@ mod y_websocket;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use actix::Addr;
 use tokio::sync::watch;
@@ -25,7 +26,7 @@ use crate::hub::Hub;
 use crate::id::{ConnectionId, SessionId};
 use crate::metrics::Metrics;
 
-pub use guard::{Faults, Guard};
+pub use guard::{Budget, Guard, Passage};
 pub use hocuspocus::HocuspocusSocket;
 pub use part::OpenError;
 pub use socket::{Connection, Socket, run};
@@ -44,6 +45,8 @@ pub struct Services {
     pub metrics: Arc<Metrics>,
     /// True once the server is ending.
     pub stopping: watch::Receiver<bool>,
+    /// Memory for large frames.
+    pub frames: Budget,
     connections: AtomicU64,
     sessions: AtomicU64,
 }
@@ -58,7 +61,9 @@ impl Services {
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let (connections, sessions) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { hub, access, config, metrics, stopping, connections, sessions }
+        let frame_timeout = Duration::from_millis(config.timing.frame_timeout_ms);
+        let frames = Budget::new(config.limits.large_frames_bytes_max, frame_timeout);
+        Self { hub, access, config, metrics, stopping, frames, connections, sessions }
     }
 
     /// A number for a new socket.

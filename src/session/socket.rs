@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
-use super::guard::{Fault, Faults};
+use super::guard::{Fault, Passage};
 use super::heartbeat::Heartbeat;
 use super::pace::Pace;
 use super::{Services, writer};
@@ -25,6 +25,9 @@ const PROTOCOL_ERROR: u16 = 1002;
 const INVALID_DATA: u16 = 1007;
 const TOO_BIG: u16 = 1009;
 const RESTARTING: u16 = 1012;
+
+/// As Hocuspocus says it.
+const CONNECTION_TIMEOUT: u16 = 4408;
 
 /// What a dialect does with the frames of one socket.
 pub trait Socket {
@@ -60,19 +63,19 @@ pub struct Connection {
     pub socket: actix_ws::Session,
     /// The reading half.
     pub stream: AggregatedMessageStream,
-    /// What is wrong with the frames behind `stream`.
-    pub faults: Faults,
+    /// Shared with the guard in front of `stream`.
+    pub passage: Passage,
 }
 
 /// Serves one socket until either side ends it.
 pub async fn run(services: Arc<Services>, connection: Connection, dialect: impl Socket) {
-    let Connection { id, outbox, socket, stream, faults } = connection;
+    let Connection { id, outbox, socket, stream, passage } = connection;
     let heartbeat = Rc::new(Heartbeat::new(&services.config.timing));
     let metrics = services.metrics.clone();
     metrics.connections.inc();
     let writing = writer::write(socket.clone(), outbox.clone(), heartbeat.clone(), metrics.clone());
     let mut writing = pin!(writing);
-    let mut reader = Reader { services, outbox, socket, stream, faults, dialect, heartbeat };
+    let mut reader = Reader { services, outbox, socket, stream, passage, dialect, heartbeat };
     tokio::select! {
         close = reader.read() => {
             debug!(connection.id = id.0, close.code = close.code, close.reason, "socket is closing");
@@ -92,7 +95,7 @@ struct Reader<D> {
     outbox: Arc<Outbox>,
     socket: actix_ws::Session,
     stream: AggregatedMessageStream,
-    faults: Faults,
+    passage: Passage,
     dialect: D,
     heartbeat: Rc<Heartbeat>,
 }
@@ -111,14 +114,14 @@ impl<D: Socket> Reader<D> {
             let message = tokio::select! {
                 _ = stopping.wait_for(|stopping| *stopping) => return self.stop().await,
                 () = until(deadline, &self.heartbeat) => {
-                    return close(4408, "Connection Timeout");
+                    return close(CONNECTION_TIMEOUT, "Connection Timeout");
                 }
                 message = self.stream.recv() => message,
             };
             self.heartbeat.heard();
             let (kind, bytes) = match message {
                 None => return close(NORMAL, ""),
-                Some(Err(e)) => return fault(&e, self.faults.noted()),
+                Some(Err(e)) => return fault(&e, self.passage.fault()),
                 Some(Ok(AggregatedMessage::Close(reason))) => return echo(reason),
                 Some(Ok(AggregatedMessage::Pong(_))) => continue,
                 Some(Ok(AggregatedMessage::Ping(payload))) => {
@@ -137,6 +140,7 @@ impl<D: Socket> Reader<D> {
             if let Err(close) = self.dialect.frame(kind, bytes).await {
                 return close;
             }
+            self.passage.handled();
             // Replies to what the peer sends must not pile up: it is read as fast as it reads.
             self.outbox.has_room().await;
             if !wait.is_zero() {
@@ -171,6 +175,7 @@ fn fault(e: &ProtocolError, noted: Option<Fault>) -> Close {
         (Some(Fault::TooBig), _) | (None, ProtocolError::Overflow) => {
             close(TOO_BIG, "Message Too Big")
         }
+        (Some(Fault::TooSlow), _) => close(CONNECTION_TIMEOUT, "Connection Timeout"),
         (Some(Fault::ReservedBits), _) => close(PROTOCOL_ERROR, "reserved bits are set"),
         (None, ProtocolError::Io(e)) if e.kind() == ErrorKind::InvalidData => {
             close(INVALID_DATA, "a text message must be UTF-8")
