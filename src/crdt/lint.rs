@@ -99,8 +99,6 @@ pub struct Summary {
     pub subdocuments: usize,
     /// Items that can have items below them (texts, elements, maps, arrays).
     pub types: usize,
-    /// Items that name their key: first values of map entries and attributes.
-    pub keys: usize,
 }
 
 /// Why an update is refused. All are the sender's mistake and none goes away by sending it again.
@@ -203,7 +201,6 @@ impl Summary {
             Kind::Gc | Kind::Deleted => append(&mut self.fills, block.span),
             Kind::Skip | Kind::Value => {}
         }
-        self.keys += usize::from(block.has_key);
         for place in block.places() {
             self.need(place, block.span.client);
         }

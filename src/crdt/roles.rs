@@ -156,6 +156,7 @@ struct Search<'a, F> {
     before: &'a Roles,
     known: F,
     sections: Vec<Section>,
+    /// All sections but the last: nearly all updates have one.
     by_client: HashMap<u64, usize>,
     /// Items with a neighbour in a section that came later: their order in the bytes is free.
     waiting: Vec<Item>,
@@ -201,7 +202,9 @@ impl<F: Fn(u64) -> u32> Search<'_, F> {
     fn new_item(&mut self, block: &Block, at: usize) -> Option<Item> {
         let Span { client, start, end } = block.span;
         if self.sections.last().is_none_or(|section| section.client != client) {
-            self.by_client.insert(client, self.sections.len());
+            if let Some(last) = self.sections.last() {
+                self.by_client.insert(last.client, self.sections.len() - 1);
+            }
             let known = (self.known)(client);
             self.sections.push(Section {
                 client,

@@ -35,6 +35,10 @@ const TRY_AGAIN_LATER: u16 = 1013;
 /// Bytes of refused updates on their way to the quarantine; what comes beyond is not kept.
 const QUARANTINE_BYTES_MAX: usize = 1 << 20;
 
+/// A document that cannot be served stays for this long, to say so to those who come: reading it
+/// again and again would help nobody.
+const FAILED_STAYS: Duration = Duration::from_secs(2);
+
 /// A hub that cannot take a report is told again after this time.
 const REPORT_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -129,6 +133,8 @@ pub struct DocumentActor {
     /// Bytes of refused updates on their way to the quarantine.
     quarantine_bytes: usize,
     crowded: watch::Sender<bool>,
+    /// It cannot be served; about to stop.
+    failed: Option<Denied>,
     idle_since: Option<Duration>,
     wake: Option<(Duration, SpawnHandle)>,
 }
@@ -154,6 +160,7 @@ impl DocumentActor {
             flushing: Vec::new(),
             quarantine_bytes: 0,
             crowded: watch::Sender::new(false),
+            failed: None,
             idle_since: None,
             wake: None,
         }
@@ -203,7 +210,8 @@ impl DocumentActor {
             Effect::Kept => self.report(News::Kept, ctx),
             Effect::Fail { reason } => {
                 warn!(document.id = %self.id, reason, "document cannot be served");
-                self.stop(ctx);
+                self.failed = Some(Denied(reason));
+                ctx.run_later(FAILED_STAYS, |actor, ctx| actor.stop(ctx));
             }
         }
     }
@@ -456,6 +464,9 @@ impl Handler<Join> for DocumentActor {
     type Result = ResponseFuture<Result<Joined, Denied>>;
 
     fn handle(&mut self, join: Join, ctx: &mut Self::Context) -> Self::Result {
+        if let Some(denied) = &self.failed {
+            return Box::pin(std::future::ready(Err(denied.clone())));
+        }
         let Join { about, port, ended } = join;
         let session = port.session;
         let (answer, answered) = oneshot::channel();

@@ -465,16 +465,21 @@ impl Core {
         let Some(about) = self.sessions.get(&session).map(|known| known.about.clone()) else {
             return;
         };
+        let Some(credit) = self.sessions.get_mut(&session).map(|s| s.credit_of(whole)) else {
+            return;
+        };
         let record = Record { connection: about.connection, author: about.author, bytes };
         let update = match Linted::new(record.bytes.clone(), &self.limits.lint) {
             Ok(update) => update,
-            Err(e) if record.bytes.len() > self.limits.lint.update_bytes_max => {
-                return self.reject(session, &e.to_string());
+            Err(e) => {
+                self.owe(session, credit);
+                return if record.bytes.len() > self.limits.lint.update_bytes_max {
+                    self.reject(session, &e.to_string());
+                } else {
+                    self.refuse(session, record, &e.to_string());
+                };
             }
-            Err(e) => return self.refuse(session, record, &e.to_string()),
         };
-        let Some(known) = self.sessions.get_mut(&session) else { return };
-        let credit = known.credit_of(whole);
         if !may_write {
             return self.read_only(session, update.summary, whole, credit);
         }

@@ -355,6 +355,7 @@ impl Core {
                     continue;
                 }
                 Verdict::Refused(reason) => {
+                    self.owe(session, credit);
                     self.refuse(session, waiting.record, &reason);
                     continue;
                 }
@@ -422,6 +423,7 @@ impl Core {
             let known = self.replica.as_ref().is_some_and(|r| r.contains(&waiting.update.summary));
             if !known {
                 let max = self.limits.document_bytes_max;
+                self.owe(session, waiting.credit);
                 self.turn_down(session, &format!("the document is at its limit of {max} bytes"));
                 return None;
             }
@@ -459,6 +461,7 @@ impl Core {
         known.holes += 1;
         if known.holes > HOLES_MAX {
             let reason = "it builds on changes that never came";
+            self.owe(waiting.session, waiting.credit);
             return self.refuse(waiting.session, waiting.record, reason);
         }
         self.owe(waiting.session, waiting.credit);
@@ -466,7 +469,7 @@ impl Core {
     }
 
     /// Leaves what an update would have earned to the session's next step 2.
-    fn owe(&mut self, session: SessionId, credit: Credit) {
+    pub(super) fn owe(&mut self, session: SessionId, credit: Credit) {
         if let Some(known) = self.sessions.get_mut(&session)
             && known.syncs == credit.syncs
         {
@@ -482,6 +485,7 @@ impl Core {
         match culprit {
             Some(index) => {
                 let waiting = batch.remove(index);
+                self.owe(waiting.session, waiting.credit);
                 self.refuse(waiting.session, waiting.record, reason);
             }
             None => self.careful = true,

@@ -1,10 +1,14 @@
-/** Starts the page. */
-import { mount } from 'svelte';
+/**
+ * Starts the page. Kept tiny, so that on a note's page the editor loads beside the rest of the
+ * page and not after it: on a slow network that is a whole round trip.
+ */
 import './ui/base.css';
-import App from './ui/App.svelte';
+import { documentIdOfPath } from './net/documentId';
 import { applyTheme, loadTheme } from './ui/theme';
 
 applyTheme(loadTheme());
-const target = document.getElementById('app');
-if (target === null) throw new Error('index.html has the element #app');
-mount(App, { target });
+if (documentIdOfPath(location.pathname) !== null) {
+  // Only a head start: `NoteLoader` asks for it again and says what went wrong, if anything did.
+  import('./ui/NotePage.svelte').catch(() => undefined);
+}
+void import('./ui/start');

@@ -59,6 +59,23 @@ fn nothing_outlives_the_type_that_it_lies_in() {
     }
 }
 
+/// An array with an entry; then the entry gets three values at once, and something else below the array.
+#[test]
+fn what_is_there_is_remembered_live_and_restored() {
+    let start = [1, 2, 4, 0, 7, 1, 1, b't', 0, 0x28, 0, 4, 0, 1, b'k', 1, 126, 0];
+    let several = [1, 1, 5, 0, 0x88, 4, 1, 3, 126, 126, 126, 0];
+    let child = [1, 1, 5, 0, 4, 0, 4, 0, 2, b'a', b'b', 0];
+    let mut live = Replica::new();
+    integrate(&mut live, &start);
+    let snapshot = live.encode_full();
+    let from_snapshot = Replica::restore(Some(&snapshot), &[]).unwrap();
+    let from_log = Replica::restore(None, &[Bytes::copy_from_slice(&start)]).unwrap();
+    for mut replica in [live, from_snapshot, from_log] {
+        assert!(is_refused(&integrate(&mut replica, &several)));
+        assert_eq!(integrate(&mut replica, &child), Verdict::Applied);
+    }
+}
+
 #[test]
 fn a_refused_update_costs_nobody_else_anything() {
     let mut replica = Replica::new();

@@ -127,7 +127,7 @@ fn a_parent_can_have_children() {
     let mut known = Known::start();
     known.take(&[1, 2, 4, 4, 0, 2, 0x81, 4, 3, 2, 0]).unwrap();
     for place in 4..8 {
-        assert_eq!(known.roles.parents.contains(Place { client: 4, clock: place }), true);
+        assert!(known.roles.parents.contains(Place { client: 4, clock: place }));
     }
     assert_eq!(known.take(&child(5)), Ok(()));
 }
@@ -154,7 +154,7 @@ fn items_that_wait_for_each_other_end_the_search() {
 }
 
 #[test]
-fn a_document_of_text_costs_nothing_and_an_entry_set_often_one_run() {
+fn an_entry_that_is_set_often_is_one_run() {
     let mut known = Known::start();
     for clock in 4..1_000_u32 {
         let number = |clock: u32| [clock as u8 | 0x80, (clock >> 7) as u8];

@@ -73,8 +73,7 @@ function nextTextblock(position: ResolvedPos): { start: number; text: string } |
   let found: { start: number; text: string } | null = null;
   const { doc } = position;
   doc.nodesBetween(position.after(), doc.content.size, (node, at) => {
-    if (found !== null || at < position.after() - 1) return found === null;
-    if (node.isTextblock) found = { start: at + 1, text: lineOf(node) };
+    if (found === null && node.isTextblock) found = { start: at + 1, text: lineOf(node) };
     return found === null;
   });
   return found;

@@ -113,7 +113,10 @@ class Walk {
 
   #text(text: Y.XmlText): TextNode[] {
     const nodes: TextNode[] = [];
-    for (const run of text.toDelta() as { insert: unknown; attributes?: Record<string, unknown> }[]) {
+    for (const run of text.toDelta() as {
+      insert: unknown;
+      attributes?: Record<string, unknown>;
+    }[]) {
       if (typeof run.insert !== 'string') {
         this.foreign.add('embed');
         continue;

@@ -39,7 +39,8 @@ function tickTask(editor: Editor): boolean {
 /** From the first line of the text up into the title. */
 function leaveUpwards(editor: Editor, actions: KeyActions): boolean {
   const { selection } = editor.state;
-  const isFirstBlock = selection.empty && selection.$from.index(0) === 0 && selection.$from.depth === 1;
+  const isFirstBlock =
+    selection.empty && selection.$from.index(0) === 0 && selection.$from.depth === 1;
   if (!isFirstBlock || !editor.view.endOfTextblock('up')) return false;
   actions.focusTitle();
   return true;
@@ -67,7 +68,11 @@ export function movedBlock(state: EditorState, direction: -1 | 1): Transaction |
   const shift = target - start;
   const { anchor, head } = state.selection;
   return transaction.setSelection(
-    TextSelection.create(transaction.doc, anchor + shift, Math.min(head + shift, target + block.nodeSize - 1)),
+    TextSelection.create(
+      transaction.doc,
+      anchor + shift,
+      Math.min(head + shift, target + block.nodeSize - 1),
+    ),
   );
 }
 

@@ -19,7 +19,7 @@ function blocksOf(tokens: readonly Token[]): JSONContent[] {
 }
 
 /** The tokens that `marked` makes by itself; its open type allows more only for its extensions. */
-type MarkedToken = Extract<
+type MarkedToken =
   | Tokens.Heading
   | Tokens.Paragraph
   | Tokens.List
@@ -31,9 +31,7 @@ type MarkedToken = Extract<
   | Tokens.Def
   | Tokens.HTML
   | Tokens.Text
-  | Tokens.Checkbox,
-  { type: string }
->;
+  | Tokens.Checkbox;
 
 function blockOf(token: MarkedToken): JSONContent[] {
   switch (token.type) {
@@ -42,7 +40,9 @@ function blockOf(token: MarkedToken): JSONContent[] {
     case 'paragraph':
       return [paragraph(inline(token.tokens))];
     case 'text':
-      return [paragraph('tokens' in token && token.tokens ? inline(token.tokens) : words(token.text))];
+      return [
+        paragraph('tokens' in token && token.tokens ? inline(token.tokens) : words(token.text)),
+      ];
     case 'list':
       return listOf(token as Tokens.List);
     case 'blockquote':
@@ -129,7 +129,10 @@ function inlineOf(token: Token, marks: Marks): JSONContent[] {
     case 'link':
       return inline(children, [...marks, { type: 'link', attrs: { href: token.href } }]);
     case 'image':
-      return words(token.text || token.href, [...marks, { type: 'link', attrs: { href: token.href } }]);
+      return words(token.text || token.href, [
+        ...marks,
+        { type: 'link', attrs: { href: token.href } },
+      ]);
     case 'br':
       return [{ type: 'hardBreak' }];
     case 'checkbox':

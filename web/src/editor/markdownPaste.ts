@@ -86,7 +86,8 @@ function safeBlocks(schema: Schema, blocks: readonly Node[]): readonly Node[] {
   const clean = (node: Node): Node => {
     if (!node.isText) return node.copy(Fragment.from(node.children.map(clean)));
     const marks = node.marks.filter(
-      (mark) => mark.type !== schema.marks['link'] || Boolean(isAllowedUri(String(mark.attrs['href']))),
+      (mark) =>
+        mark.type !== schema.marks['link'] || Boolean(isAllowedUri(String(mark.attrs['href']))),
     );
     return node.mark(marks);
   };

@@ -49,12 +49,30 @@ function childrenOf(parent: Y.XmlFragment): (Node | string)[] {
 }
 
 function elementOf(shared: Y.XmlElement): Node {
-  const element = document.createElement(tagOf(shared) ?? 'div');
-  if (tagOf(shared) === null) element.append(...unknownBox(shared.nodeName).childNodes);
-  if (tagOf(shared) === null) element.className = 'unknown';
-  if (shared.nodeName === 'taskItem') element.append(shared.getAttribute('checked') ? '☑ ' : '☐ ');
+  const tag = tagOf(shared);
+  if (shared.nodeName === 'taskItem') return taskOf(shared);
+  const element = tag === null ? unknownBox(shared.nodeName) : document.createElement(tag);
+  if (shared.nodeName === 'taskList') element.dataset['type'] = 'taskList';
   element.append(...childrenOf(shared));
   return element;
+}
+
+/** Built as the editor builds it, so that it looks the same. */
+function taskOf(shared: Y.XmlElement): Node {
+  const attributes: Record<string, unknown> = shared.getAttributes();
+  const item = document.createElement('li');
+  const label = document.createElement('label');
+  const box = document.createElement('input');
+  const content = document.createElement('div');
+  content.append(...childrenOf(shared));
+  box.type = 'checkbox';
+  box.disabled = true;
+  box.checked = attributes['checked'] === true;
+  box.setAttribute('aria-label', words.editor.taskLabel(content.textContent));
+  item.dataset['checked'] = String(box.checked);
+  label.append(box);
+  item.append(label, content);
+  return item;
 }
 
 function tagOf(shared: Y.XmlElement): string | null {
@@ -74,12 +92,15 @@ function unknownBox(name: string): HTMLElement {
 }
 
 function runsOf(text: Y.XmlText): (Node | string)[] {
-  return (text.toDelta() as { insert: unknown; attributes?: Record<string, unknown> }[]).map((run) => {
-    if (typeof run.insert !== 'string') return unknownBox('object');
-    let node: Node | string = run.insert;
-    for (const [name, value] of Object.entries(run.attributes ?? {})) node = marked(name, value, node);
-    return node;
-  });
+  return (text.toDelta() as { insert: unknown; attributes?: Record<string, unknown> }[]).map(
+    (run) => {
+      if (typeof run.insert !== 'string') return unknownBox('object');
+      let node: Node | string = run.insert;
+      for (const [name, value] of Object.entries(run.attributes ?? {}))
+        node = marked(name, value, node);
+      return node;
+    },
+  );
 }
 
 function marked(name: string, value: unknown, content: Node | string): Node | string {
@@ -92,7 +113,8 @@ function marked(name: string, value: unknown, content: Node | string): Node | st
 }
 
 function setAddress(link: HTMLAnchorElement, value: unknown): void {
-  const href = typeof value === 'object' && value !== null && 'href' in value ? String(value.href) : '';
+  const href =
+    typeof value === 'object' && value !== null && 'href' in value ? String(value.href) : '';
   if (!isAllowedUri(href)) return;
   link.href = href;
   link.rel = 'noopener noreferrer nofollow';

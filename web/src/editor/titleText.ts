@@ -6,7 +6,34 @@ import * as Y from 'yjs';
 
 const TITLE_NAME = 'title';
 const TITLE_LENGTH_MAX = 300;
+const FIRST_LINE_LENGTH_MAX = 60;
 const ORIGIN = 'title field';
+
+/** The title that a replica has. */
+export function titleIn(document: Y.Doc): string {
+  return document.getText(TITLE_NAME).toString();
+}
+
+/** The first words of the text, for notes without a title. */
+export function firstLine(text: Y.XmlFragment): string {
+  for (const block of text.createTreeWalker((node) => node instanceof Y.XmlText)) {
+    const line = plainText(block).trim();
+    if (line !== '') return cut(line);
+  }
+  return '';
+}
+
+function cut(line: string): string {
+  if (line.length <= FIRST_LINE_LENGTH_MAX) return line;
+  const space = line.lastIndexOf(' ', FIRST_LINE_LENGTH_MAX);
+  return `${line.slice(0, space > 0 ? space : FIRST_LINE_LENGTH_MAX)}…`;
+}
+
+function plainText(run: unknown): string {
+  if (!(run instanceof Y.XmlText)) return '';
+  const delta = run.toDelta() as { insert: unknown }[];
+  return delta.map(({ insert }) => (typeof insert === 'string' ? insert : '')).join('');
+}
 
 /** One note's title. */
 export class TitleText {
@@ -60,7 +87,10 @@ export class TitleText {
 }
 
 /** What to remove from `before`, and what to put there, to get `after`. Never splits a character. */
-export function difference(before: string, after: string): { at: number; removed: number; inserted: string } {
+export function difference(
+  before: string,
+  after: string,
+): { at: number; removed: number; inserted: string } {
   const old = [...before];
   const next = [...after];
   let start = 0;

@@ -90,23 +90,32 @@ export class DeviceCopy {
     rows.add(Y.encodeStateAsUpdate(this.#document));
   }
 
-  readonly #keep = (update: Uint8Array, origin: unknown): void => {
-    if (origin === this) return;
+  readonly #keep = (update: Uint8Array): void => {
     // After a failed write the next row must carry everything, or there would be a hole.
     const row = this.#missed ? Y.encodeStateAsUpdate(this.#document) : update;
     this.#missed = false;
     this.#pending += 1;
     this.#onState('keeping');
+    this.#write(row, (kept) => this.#ended(kept));
+  };
+
+  #write(row: Uint8Array, tell: (kept: boolean) => void): void {
+    let isTold = false;
+    // A write that throws may have its transaction end besides: only the first news counts.
+    const end = (kept: boolean) => {
+      if (!isTold) tell(kept);
+      isTold = true;
+    };
     try {
       const transaction = this.#database.transaction(UPDATES, 'readwrite');
-      transaction.oncomplete = () => this.#ended(true);
-      transaction.onabort = () => this.#ended(false);
+      transaction.oncomplete = () => end(true);
+      transaction.onabort = () => end(false);
       transaction.objectStore(UPDATES).add(row);
     } catch {
       // The browser has closed the database, for example because site data was cleared.
-      this.#ended(false);
+      end(false);
     }
-  };
+  }
 
   #ended(kept: boolean): void {
     this.#pending -= 1;

@@ -17,6 +17,11 @@ const RETRY_MAX_MS = 10_000;
 /** After the server said that it could not store, or closed the document: when to ask again. */
 const REFUSED_RETRY_MS = 5000;
 
+/** The close code for a connection that went silent. */
+const ABANDONED = 4408;
+/** Protocol error, unwanted data, bad text, policy, too big, try again later. */
+const CLOSED_FOR_CAUSE: ReadonlySet<number> = new Set([1002, 1003, 1007, 1008, 1009, 1013]);
+
 /** The shared socket's sender, which drops what cannot be sent now and reports what was. */
 class Socket extends HocuspocusProviderWebsocket {
   onSent: (frame: Frame) => void = () => undefined;
@@ -25,6 +30,11 @@ class Socket extends HocuspocusProviderWebsocket {
     if (this.webSocket?.readyState !== WebSocket.OPEN) return;
     super.send(message);
     this.onSent(readFrame(message));
+  }
+
+  /** Takes the socket for dead and goes the way of every closed one. */
+  abandon(reason: string): void {
+    this.emit('close', { event: { code: ABANDONED, reason } });
   }
 }
 
@@ -58,14 +68,15 @@ export class Link {
       document,
       websocketProvider: this.#socket,
       onOpen: () => this.#opened(),
-      onDisconnect: () => this.#disconnected(),
+      onDisconnect: ({ event }) => this.#disconnected(event),
       onMessage: ({ event }) => this.#received(readFrame(new Uint8Array(event.data))),
-      onSynced,
+      onSynced: () => this.#synced(onSynced),
       onAuthenticated: ({ scope }) => this.#tell({ readOnly: scope === 'readonly' }),
-      onAuthenticationFailed: ({ reason }) => this.#refused(reason),
+      onAuthenticationFailed: ({ reason }) => this.#denied(reason),
     });
     this.#provider.attach();
     window.addEventListener('online', this.reconnect);
+    window.addEventListener('offline', this.#lost);
   }
 
   /** Who is here and where. */
@@ -83,21 +94,40 @@ export class Link {
   /** Leaves the document and closes the socket. */
   dispose(): void {
     window.removeEventListener('online', this.reconnect);
+    window.removeEventListener('offline', this.#lost);
     this.#cancelRetry();
     this.#provider.destroy();
     this.#socket.destroy();
   }
 
+  /** A socket without a network stays open for a long time; nobody should read "Saving…" so long. */
+  readonly #lost = (): void => {
+    this.#socket.abandon('the device is offline');
+  };
+
   #opened(): void {
     this.#cancelRetry();
     this.#ledger.reset();
-    this.#tell({ socket: 'open', ledger: this.#ledger.state, refusal: null });
+    this.#tell({ socket: 'open', ledger: this.#ledger.state });
   }
 
-  #disconnected(): void {
+  #synced(tell: () => void): void {
+    // A reader's text is never stored, so the server's text is all there is to wait for.
+    if (this.#state.readOnly) this.#tell({ refusal: null });
+    tell();
+  }
+
+  #disconnected(event: { code: number; reason: string } | undefined): void {
     this.#cancelRetry();
     this.#ledger.reset();
-    this.#tell({ socket: 'down', ledger: this.#ledger.state });
+    const refusal = reasonOfClose(event);
+    // What is sent again at once would be refused again at once.
+    this.#socket.setConfiguration({ delay: refusal === null ? RETRY_MIN_MS : REFUSED_RETRY_MS });
+    this.#tell({
+      socket: 'down',
+      ledger: this.#ledger.state,
+      refusal: refusal ?? this.#state.refusal,
+    });
   }
 
   #sent(frame: Frame): void {
@@ -106,15 +136,23 @@ export class Link {
   }
 
   #received(frame: Frame): void {
-    if (frame.kind === 'close') return this.#refused(frame.reason);
+    if (frame.kind === 'close') return this.#closed(frame.reason);
     if (frame.kind !== 'status') return;
     this.#ledger.answered(frame.stored);
-    this.#tell({ ledger: this.#ledger.state });
-    if (this.#ledger.state === 'refused') this.#retryLater(() => this.#provider.forceSync());
+    const { state } = this.#ledger;
+    // Only when it has stored everything has the server taken the note back.
+    this.#tell({ ledger: state, refusal: state === 'stored' ? null : this.#state.refusal });
+    if (state === 'refused') this.#retryLater(() => this.#provider.forceSync());
+  }
+
+  /** The server does not let us in: nothing that is written now would ever be stored. */
+  #denied(reason: string): void {
+    this.#tell({ readOnly: true });
+    this.#closed(reason);
   }
 
   /** The server does not serve us this document now. A new socket asks again from the start. */
-  #refused(reason: string): void {
+  #closed(reason: string): void {
     this.#tell({ refusal: reason });
     this.#retryLater(() => this.#socket.webSocket?.close());
   }
@@ -139,6 +177,13 @@ export class Link {
     this.#state = next;
     this.#onState(next);
   }
+}
+
+/** The server's words when it closed the socket for what we are or sent; `null` for all other ends. */
+function reasonOfClose(event: { code: number; reason: string } | undefined): string | null {
+  if (event === undefined || event.reason === '' || event.code === ABANDONED) return null;
+  const isOurs = CLOSED_FOR_CAUSE.has(event.code) || (event.code >= 4400 && event.code < 4500);
+  return isOurs ? event.reason : null;
 }
 
 function isSame(a: LinkState, b: LinkState): boolean {

@@ -72,7 +72,12 @@ export class Note {
     return this.#gate.inner;
   }
 
-  /** The text as the world has it, for a view that never writes. */
+  /** The replica as the world has it, for a view that never writes; no editor may be bound to it. */
+  get outer(): Y.Doc {
+    return this.#gate.outer;
+  }
+
+  /** The text in it. */
   get outerText(): Y.XmlFragment {
     return this.#gate.outerText;
   }
@@ -114,7 +119,7 @@ export class Note {
       content: this.#content,
       save: saveState(this.#linkState, this.#device),
       device: this.#device,
-      readOnly: this.#linkState.readOnly || this.#linkState.refusal !== null,
+      readOnly: this.#linkState.readOnly,
     });
   }
 }

@@ -7,6 +7,7 @@
  * near the window.
  */
 import type { Editor } from '@tiptap/core';
+import { Selection } from '@tiptap/pm/state';
 import type { Awareness } from 'y-protocols/awareness';
 import { findCaret, type Caret } from './cursor';
 import { visitors, type Visitor } from './people';
@@ -84,7 +85,10 @@ class Drawing {
 
   /** The caret's place in the window, `null` when it is far outside of it. */
   #boxOf(position: number): { left: number; top: number; bottom: number } | null {
-    const box = this.#editor.view.coordsAtPos(position);
+    const place = this.#editor.state.doc.resolve(position);
+    // Between blocks, as in a note that has no text yet, a caret would be a line without a height.
+    const inText = place.parent.inlineContent ? place : Selection.near(place, -1).$head;
+    const box = this.#editor.view.coordsAtPos(inText.pos);
     const isNear = box.bottom > -MARGIN_PX && box.top < innerHeight + MARGIN_PX;
     return isNear ? box : null;
   }
@@ -124,15 +128,9 @@ class Drawing {
     const to = this.#editor.view.domAtPos(Math.max(caret.anchor, caret.head));
     range.setStart(from.node, from.offset);
     range.setEnd(to.node, to.offset);
-    for (const box of range.getClientRects()) {
+    for (const box of textBoxes(range)) {
       if (box.bottom < -MARGIN_PX || box.top > innerHeight + MARGIN_PX) continue;
-      const mark = document.createElement('span');
-      mark.className = 'caret-range';
-      mark.style.setProperty('--left', `${box.left - origin.left}px`);
-      mark.style.setProperty('--top', `${box.top - origin.top}px`);
-      mark.style.setProperty('--width', `${box.width}px`);
-      mark.style.setProperty('--height', `${box.height}px`);
-      drawn.element.append(mark);
+      drawn.element.append(rangeMark(box, origin));
     }
   }
 
@@ -160,4 +158,36 @@ class Drawing {
       this.#drawn.delete(clientId);
     }
   }
+}
+
+/** The boxes of the range's letters, without those of the blocks around them. */
+function textBoxes(range: Range): DOMRect[] {
+  const root = range.commonAncestorContainer;
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  const boxes: DOMRect[] = [];
+  const part = document.createRange();
+  for (let node: Node | null = walker.currentNode; node !== null; node = walker.nextNode()) {
+    if (!isWritten(node) || !range.intersectsNode(node)) continue;
+    part.selectNodeContents(node);
+    if (node === range.startContainer) part.setStart(node, range.startOffset);
+    if (node === range.endContainer) part.setEnd(node, range.endOffset);
+    boxes.push(...part.getClientRects());
+  }
+  return boxes;
+}
+
+/** Letters of the note, not those of a control in it, such as the unseen name of a tick box. */
+function isWritten(node: Node): boolean {
+  const isText = node.nodeType === Node.TEXT_NODE;
+  return isText && node.parentElement?.closest('[contenteditable="false"]') === null;
+}
+
+function rangeMark(box: DOMRect, origin: DOMRect): HTMLElement {
+  const mark = document.createElement('span');
+  mark.className = 'caret-range';
+  mark.style.setProperty('--left', `${box.left - origin.left}px`);
+  mark.style.setProperty('--top', `${box.top - origin.top}px`);
+  mark.style.setProperty('--width', `${box.width}px`);
+  mark.style.setProperty('--height', `${box.height}px`);
+  return mark;
 }

@@ -47,7 +47,8 @@ function senderPlugin(awareness: Awareness): Plugin {
       view.dom.addEventListener('focusout', sendSoon);
       return {
         update: (_view, before) => {
-          if (!view.state.selection.eq(before.selection) || view.state.doc !== before.doc) sendSoon();
+          if (!view.state.selection.eq(before.selection) || view.state.doc !== before.doc)
+            sendSoon();
         },
         destroy: () => {
           if (timer !== null) clearTimeout(timer);

@@ -16,7 +16,12 @@ export function visitors(awareness: Awareness): readonly Visitor[] {
   for (const [clientId, state] of awareness.getStates()) {
     const isSelf = clientId === awareness.clientID;
     if (state['user'] === undefined) continue;
-    found.push({ ...readPerson(state['user'], clientId), clientId, cursor: state['cursor'] ?? null, isSelf });
+    found.push({
+      ...readPerson(state['user'], clientId),
+      clientId,
+      cursor: state['cursor'] ?? null,
+      isSelf,
+    });
   }
   return found.sort((a, b) => Number(b.isSelf) - Number(a.isSelf) || a.clientId - b.clientId);
 }
@@ -24,6 +29,9 @@ export function visitors(awareness: Awareness): readonly Visitor[] {
 /** One or two letters for a small circle. */
 export function initials(name: string): string {
   const parts = name.split(/\s+/).filter((part) => part !== '');
-  const letters = parts.length > 1 ? [parts[0], parts.at(-1)].map((part) => [...(part ?? '')][0]) : [...name].slice(0, 2);
+  const letters =
+    parts.length > 1
+      ? [parts[0], parts.at(-1)].map((part) => [...(part ?? '')][0])
+      : [...name].slice(0, 2);
   return letters.join('');
 }

@@ -26,8 +26,34 @@ export const COLORS = [
 export const NAME_LENGTH_MAX = 40;
 
 const KEY = 'coscribe.person';
-const TEMPERS = ['Calm', 'Bright', 'Gentle', 'Quick', 'Quiet', 'Merry', 'Curious', 'Kind', 'Brave', 'Sunny', 'Patient', 'Keen'];
-const ANIMALS = ['Heron', 'Otter', 'Finch', 'Hare', 'Badger', 'Lynx', 'Wren', 'Beaver', 'Swift', 'Fox', 'Owl', 'Seal'];
+const TEMPERS = [
+  'Calm',
+  'Bright',
+  'Gentle',
+  'Quick',
+  'Quiet',
+  'Merry',
+  'Curious',
+  'Kind',
+  'Brave',
+  'Sunny',
+  'Patient',
+  'Keen',
+];
+const ANIMALS = [
+  'Heron',
+  'Otter',
+  'Finch',
+  'Hare',
+  'Badger',
+  'Lynx',
+  'Wren',
+  'Beaver',
+  'Swift',
+  'Fox',
+  'Owl',
+  'Seal',
+];
 
 /** A friendly name for somebody who has not given one. */
 export function madeUpName(): string {

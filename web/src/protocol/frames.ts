@@ -48,6 +48,8 @@ function readBody(decoder: decoding.Decoder): Frame {
       return step === SYNC_UPDATE ? { kind: 'update' } : OTHER;
     }
     case TYPE_SYNC_STATUS:
+      // Reading past the end gives 0, which would be an answer.
+      if (!decoding.hasContent(decoder)) return OTHER;
       return { kind: 'status', stored: decoding.readVarInt(decoder) === 1 };
     case TYPE_CLOSE:
       return {

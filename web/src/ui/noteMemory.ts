@@ -10,18 +10,21 @@ const QUIET_MS = 700;
 export class NoteMemory {
   readonly #id: string;
   readonly #openedAt = Date.now();
-  #latest: { readonly title: string; readonly unsaved: boolean } | null = null;
+  readonly #readTitle: () => string;
+  #unsaved: boolean | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
-  constructor(id: string) {
+  /** `readTitle` is asked when the line is written. */
+  constructor(id: string, readTitle: () => string) {
     this.#id = id;
+    this.#readTitle = readTitle;
     addEventListener('pagehide', this.#write);
   }
 
-  /** Notes what is true now. */
-  note(title: string, unsaved: boolean): void {
-    const isFirst = this.#latest === null;
-    this.#latest = { title: title.trim(), unsaved };
+  /** Notes that title, text or `unsaved` may have changed. */
+  note(unsaved: boolean): void {
+    const isFirst = this.#unsaved === null;
+    this.#unsaved = unsaved;
     if (isFirst) return this.#write();
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = setTimeout(this.#write, QUIET_MS);
@@ -36,6 +39,8 @@ export class NoteMemory {
   readonly #write = (): void => {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    if (this.#latest !== null) remember({ id: this.#id, at: this.#openedAt, ...this.#latest });
+    if (this.#unsaved === null) return;
+    const title = this.#readTitle();
+    remember({ id: this.#id, title, at: this.#openedAt, unsaved: this.#unsaved });
   };
 }

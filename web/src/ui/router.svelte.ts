@@ -18,8 +18,23 @@ export function currentRoute(): Route {
   return route;
 }
 
+let wouldLose: () => boolean = () => false;
+
+/** Has `asks` looked at before each change of page; returns how to stop. */
+export function guardLeaving(asks: () => boolean): () => void {
+  wouldLose = asks;
+  return () => {
+    wouldLose = () => false;
+  };
+}
+
 /** Shows another page and puts it into the history. */
 export function go(path: string, isNew = false): void {
+  // The browser's own question before it leaves a page comes only when it really does.
+  if (wouldLose()) {
+    location.assign(path);
+    return;
+  }
   history.pushState({ isNew }, '', path);
   route = readRoute();
   scrollTo(0, 0);
@@ -32,7 +47,8 @@ export function goToNewNote(): void {
 
 /** A click handler for links to our own pages; leaves new tabs and windows to the browser. */
 export function followLink(event: MouseEvent): void {
-  const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+  const plain =
+    event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
   if (!plain || !(event.currentTarget instanceof HTMLAnchorElement)) return;
   event.preventDefault();
   go(event.currentTarget.pathname);
@@ -43,6 +59,7 @@ function readRoute(): Route {
   const id = documentIdOfPath(location.pathname);
   if (id === null) return { kind: 'lost' };
   const state: unknown = history.state;
-  const isNew = typeof state === 'object' && state !== null && 'isNew' in state && state.isNew === true;
+  const isNew =
+    typeof state === 'object' && state !== null && 'isNew' in state && state.isNew === true;
   return { kind: 'note', id, isNew };
 }

@@ -48,7 +48,6 @@ export const words = {
     readOnly: 'Read only',
     tryNow: 'Try now',
     shortcuts: 'Keyboard shortcuts',
-    writeBelow: 'Write below',
     failedTitle: 'This page could not be loaded',
     failedText: 'What you wrote is safe. Check the connection and load the page again.',
     reload: 'Load again',
@@ -67,7 +66,9 @@ export const words = {
       case 'offline':
         return state.kept ? 'Offline: kept on this device' : 'Offline: not kept on this device';
       case 'notSaved':
-        return state.reason === null ? 'Not saved: the server cannot store right now' : `Not saved: ${state.reason}`;
+        return state.reason === null
+          ? 'Not saved: the server cannot store right now'
+          : `Not saved: ${state.reason}`;
       default:
         return state satisfies never;
     }
@@ -84,8 +85,8 @@ export const words = {
         : `The server does not take this note: ${reason}. This device keeps nothing: copy your text before you leave.`,
     noDevice:
       'This browser keeps nothing for this page. What you write without a connection is lost when you close the tab.',
-    deviceFull:
-      'This device has no room left. What you write without a connection is lost when you close the tab.',
+    deviceFailed:
+      'This device could not keep the last change. What you write without a connection may be lost when you close the tab.',
     dismiss: 'Dismiss',
   },
 
@@ -99,11 +100,7 @@ export const words = {
   people: {
     list: 'People in this note',
     more: (count: number) => `and ${count} more`,
-    you: (name: string) => `${name} (you)`,
     jump: (name: string) => `Go to where ${name} is writing`,
-    count: (count: number) => (count === 1 ? '1 person here' : `${count} people here`),
-    arrived: (name: string) => `${name} is here`,
-    left: (name: string) => `${name} has left`,
   },
 
   person: {
@@ -151,7 +148,6 @@ export const words = {
     slash: 'Blocks',
     slashCount: (count: number) => (count === 1 ? '1 block' : `${count} blocks`),
     slashNone: 'No block of that name',
-    pasteFailed: 'Pasted as plain text.',
   },
 
   linkDialog: {

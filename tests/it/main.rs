@@ -1,0 +1,24 @@
+//! Everything through the door: the real server, seen from its sockets and its HTTP.
+//!
+//! Each file is about one side of the server; `support` has the server and the clients. Nothing here
+//! sleeps: a test waits for an event, and a timeout only ends a test that hangs.
+
+// `#[actix::test]` looks for `System` under this name.
+extern crate actix as actix_rt;
+
+mod assets;
+mod awareness;
+mod ending;
+mod fixtures;
+mod health;
+mod hocuspocus;
+mod keep_alive;
+mod limits;
+mod loading;
+mod rates;
+mod rights;
+mod saving;
+mod slow_readers;
+mod storage;
+mod support;
+mod y_websocket;

@@ -1,0 +1,169 @@
+import { describe, expect, test } from 'vitest';
+import * as Y from 'yjs';
+import { TEXT_NAME } from '../net/gate';
+import { textSchema } from './extensions';
+import { createGuard } from './guard';
+
+const guard = createGuard(textSchema);
+
+function newText(): Y.XmlFragment {
+  return new Y.Doc().getXmlFragment(TEXT_NAME);
+}
+
+function element(
+  name: string,
+  attributes: Record<string, unknown> = {},
+  ...children: (Y.XmlElement | Y.XmlText)[]
+) {
+  const made = new Y.XmlElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value as string);
+  made.insert(0, children);
+  return made;
+}
+
+function words(text: string, marks: Record<string, unknown> = {}): Y.XmlText {
+  const made = new Y.XmlText();
+  made.insert(0, text, marks);
+  return made;
+}
+
+const paragraph = (text: string, marks = {}) => element('paragraph', {}, words(text, marks));
+
+describe('all of the text', () => {
+  test('stock Tiptap content is known', () => {
+    const text = newText();
+    text.insert(0, [
+      element('heading', { level: 2 }, words('Plan')),
+      paragraph('bold', { bold: {}, italic: {} }),
+      paragraph('link', {
+        link: { href: 'https://example.org', target: '_blank', rel: 'nofollow', class: null },
+      }),
+      element('taskList', {}, element('taskItem', { checked: true }, paragraph('done'))),
+      element(
+        'table',
+        {},
+        element('tableRow', {}, element('tableCell', { colspan: 1, rowspan: 1 }, paragraph('x'))),
+      ),
+      element('codeBlock', { language: 'rust' }, words('fn main() {}')),
+      element('horizontalRule'),
+    ]);
+    expect(guard.all(text)).toEqual([]);
+  });
+
+  test.each<[string, Y.XmlElement | Y.XmlText, string[]]>([
+    ['unknown element', element('callout', {}, paragraph('kept')), ['callout']],
+    [
+      'unknown element inside a known one',
+      element('blockquote', {}, element('callout')),
+      ['callout'],
+    ],
+    ['unknown mark', paragraph('commented', { comment: { id: 1 } }), ['comment']],
+    [
+      'unknown attribute with a value',
+      element('paragraph', { textAlign: 'right' }),
+      ['paragraph.textAlign'],
+    ],
+    [
+      'unknown attribute of a mark',
+      paragraph('a', { link: { href: '/', ping: '/x' } }),
+      ['link.ping'],
+    ],
+    ['text without a block', words('loose'), ['text']],
+    [
+      'arrangement that would be deleted with its text',
+      element('bulletList', {}, paragraph('lost')),
+      ['bulletList'],
+    ],
+    ['mark where it may not be', element('codeBlock', {}, words('x', { bold: {} })), ['codeBlock']],
+    ['element that may not stand alone', element('listItem', {}, paragraph('x')), ['listItem']],
+  ])('%s is foreign', (_case, content, names) => {
+    const text = newText();
+    text.insert(0, [content]);
+    expect(guard.all(text)).toEqual(names);
+  });
+
+  test('embedded object is foreign', () => {
+    const text = newText();
+    const run = new Y.XmlText();
+    text.insert(0, [element('paragraph', {}, run)]);
+    run.insertEmbed(0, { image: 'x.png' });
+    expect(guard.all(text)).toEqual(['embed']);
+  });
+
+  test('text of another kind under the same name is foreign', () => {
+    const document = new Y.Doc();
+    document.getText(TEXT_NAME).insert(0, 'plain');
+    const copy = new Y.Doc();
+    Y.applyUpdate(copy, Y.encodeStateAsUpdate(document));
+    expect(guard.all(copy.getXmlFragment(TEXT_NAME))).toEqual(['text']);
+  });
+
+  test('misfit without text is left to the binding', () => {
+    const text = newText();
+    text.insert(0, [element('bulletList'), paragraph('stays')]);
+    expect(guard.all(text)).toEqual([]);
+  });
+
+  test('attribute without a value and overlapping marks are known', () => {
+    const text = newText();
+    text.insert(0, [paragraph('x', { 'bold--aB3+/x9=': {} })]);
+    expect(guard.all(text)).toEqual([]);
+  });
+});
+
+describe('what a transaction touched', () => {
+  function touched(text: Y.XmlFragment, change: () => void): readonly string[] {
+    let names: readonly string[] = ['no transaction'];
+    const { doc } = text;
+    doc?.once('afterTransaction', (transaction: Y.Transaction) => {
+      names = guard.touched(text, transaction);
+    });
+    doc?.transact(change);
+    return names;
+  }
+
+  function withParagraph(): { text: Y.XmlFragment; block: Y.XmlElement; run: Y.XmlText } {
+    const text = newText();
+    const run = words('hello');
+    const block = element('paragraph', {}, run);
+    text.insert(0, [block]);
+    return { text, block, run };
+  }
+
+  test('typing is known', () => {
+    const { text, run } = withParagraph();
+    expect(touched(text, () => run.insert(5, ' world'))).toEqual([]);
+  });
+
+  test('unknown mark on old text is found', () => {
+    const { text, run } = withParagraph();
+    expect(touched(text, () => run.format(0, 5, { comment: {} }))).toEqual(['comment']);
+  });
+
+  test('unknown element deep in new content is found', () => {
+    const { text } = withParagraph();
+    const quote = element('blockquote', {}, element('callout', {}, paragraph('x')));
+    expect(touched(text, () => text.insert(1, [quote]))).toEqual(['callout']);
+  });
+
+  test('unknown attribute set on an old element is found', () => {
+    const { text, block } = withParagraph();
+    expect(touched(text, () => block.setAttribute('textAlign', 'right'))).toEqual([
+      'paragraph.textAlign',
+    ]);
+  });
+
+  test('change outside the text is not looked at', () => {
+    const { text } = withParagraph();
+    expect(touched(text, () => text.doc?.getMap('other').set('callout', 1))).toEqual([]);
+  });
+
+  test('change in what is deleted in the same breath is not looked at', () => {
+    const { text, block, run } = withParagraph();
+    const change = () => {
+      run.format(0, 5, { comment: {} });
+      text.delete(text.toArray().indexOf(block), 1);
+    };
+    expect(touched(text, change)).toEqual([]);
+  });
+});
