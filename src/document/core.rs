@@ -7,12 +7,12 @@
 //! - the replica holds the log plus the batch in flight, nothing else;
 //! - a first sync is answered only while the replica equals the log.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::flush::{Credit, Flight, Held, Undurable, Waiting};
+use super::flush::{Credit, Echo, Flight, Held, Undurable, Waiting};
 use super::input::{About, Effect, Ending, Greeting, Input, Loaded, Record};
 use super::presence::{Presence, PresenceLimits};
 use crate::config::Config;
@@ -83,6 +83,8 @@ pub struct Core {
     /// Sessions that came while the log was being read for the first time.
     arriving: Vec<(SessionId, About)>,
     presence: Presence,
+    /// Client ids and the sessions that introduced them as their own.
+    owners: BTreeSet<(u64, SessionId)>,
     next_awareness: Duration,
     /// Accepted, linted, not yet integrated.
     pub(super) waiting: VecDeque<Waiting>,
@@ -99,6 +101,8 @@ pub struct Core {
     pub(super) published_starts: Vec<(u64, u32)>,
     /// What everybody had been shown when an append was reported to have failed.
     pub(super) shown: Option<StateVector>,
+    /// What appends that were reported to have failed did write, for those who wrote it.
+    pub(super) echoes: Vec<Echo>,
     pub(super) next_flush: Duration,
     /// While the log fails: when to try again.
     pub(super) retry_at: Option<Duration>,
@@ -191,6 +195,7 @@ impl Core {
             log: LogState::default(),
             sessions: BTreeMap::new(),
             arriving: Vec::new(),
+            owners: BTreeSet::new(),
             next_awareness: Duration::ZERO,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -200,6 +205,7 @@ impl Core {
             syncs: Vec::new(),
             published_starts: Vec::new(),
             shown: None,
+            echoes: Vec::new(),
             next_flush: Duration::ZERO,
             retry_at: None,
             failures: 0,
@@ -307,14 +313,25 @@ impl Core {
         }
     }
 
-    /// The live session whose own client id this is.
+    /// The live session that introduced this client id as its own; it keeps it until it leaves.
     pub(super) fn owner_of(&self, client: u64) -> Option<SessionId> {
-        self.presence.owner_of(client)
+        let (owned, session) = self.owners.range((client, SessionId(0))..).next()?;
+        (*owned == client).then_some(*session)
     }
 
-    /// A session that does not answer loses its client id to the one that continues its text.
-    pub(super) fn hand_over(&mut self, client: u64, to: SessionId) {
-        self.presence.hand_over(client, to);
+    /// Whether a session says that this client id is its own; it may be wrong.
+    pub(super) fn claims(&self, session: SessionId, client: u64) -> bool {
+        let own = self.sessions.get(&session).and_then(|known| known.own_client.flatten());
+        own == Some(client)
+    }
+
+    /// A session that does not answer loses its client id to another that says it is its own.
+    pub(super) fn hand_over(&mut self, client: u64, from: SessionId, to: SessionId) {
+        self.owners.remove(&(client, from));
+        if self.sessions.contains_key(&to) {
+            self.owners.insert((client, to));
+            self.presence.hand_over(client, to);
+        }
     }
 
     /// An update that will never be taken: its bytes are kept, its sender is told, and a session
@@ -393,7 +410,13 @@ impl Core {
         let Some(replica) = &mut self.replica else { return };
         self.published_starts = replica.grown_since(shown);
         let update = replica.encode_diff(shown);
-        self.effects.push(Effect::Publish { reply: Reply::Update { update }, except: Vec::new() });
+        // To its authors it is an acknowledgement, which they get when it is found to be known.
+        let unacknowledged = self.undurable.iter().flat_map(Undurable::sessions);
+        let waiting = self.waiting.iter().map(|waiting| waiting.session);
+        let authors: Vec<SessionId> = waiting.chain(unacknowledged).collect();
+        let reply = Reply::Update { update: update.clone() };
+        self.effects.push(Effect::Publish { reply, except: authors.clone() });
+        self.echoes.push(Echo { update, authors });
     }
 
     fn load_failed(&mut self, reason: String, lasting: bool, now: Duration) {
@@ -435,7 +458,10 @@ impl Core {
     }
 
     fn forget(&mut self, session: SessionId) {
-        self.sessions.remove(&session);
+        let left = self.sessions.remove(&session);
+        if let Some(client) = left.and_then(|left| left.own_client.flatten()) {
+            self.owners.remove(&(client, session));
+        }
         self.syncs.retain(|sync| sync.session != session);
         self.release_held(session);
         let blocked = self.sessions.iter_mut().filter(|(_, s)| s.blocked_by == Some(session));
@@ -500,11 +526,14 @@ impl Core {
 
     fn awareness(&mut self, session: SessionId, entries: Vec<Entry>, now: Duration) {
         let Some(known) = self.sessions.get_mut(&session) else { return };
-        let own = known.own_client.get_or_insert_with(|| match entries.as_slice() {
+        let own = *known.own_client.get_or_insert_with(|| match entries.as_slice() {
             [entry] => Some(entry.client),
             _ => None,
         });
-        let left = self.presence.hear(session, *own, entries, now);
+        let left = self.presence.hear(session, own, entries, now);
+        if let Some(client) = own.filter(|client| self.presence.is_own(*client, session)) {
+            self.owners.insert((client, session));
+        }
         if !left.is_empty() {
             self.send(session, Reply::Awareness { body: encode(left.iter()) });
         }

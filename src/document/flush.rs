@@ -27,8 +27,9 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 const HELD_MAX: usize = 64;
 const HELD_BYTES_MAX: usize = 1 << 20;
 
-/// An owner that has not answered by then is taken for dead: most likely the update comes from the
-/// same client over a new socket, while the old one has not been noticed to be gone.
+/// An owner that has not answered by then is taken for dead, if the update comes from a session that
+/// says that the client id is its own: the same client over a new socket, while nobody has noticed
+/// that the old one is gone.
 const OWNER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A session whose updates leave a hole so often in a row does not get anywhere by being asked.
@@ -93,6 +94,20 @@ pub(super) struct Undurable {
     acks: Vec<Ack>,
 }
 
+impl Undurable {
+    /// Who waits for the disk.
+    pub(super) fn sessions(&self) -> impl Iterator<Item = SessionId> {
+        self.acks.iter().map(|ack| ack.session)
+    }
+}
+
+/// An update that others have seen already and its authors have not.
+#[derive(Debug)]
+pub(super) struct Echo {
+    pub(super) update: Bytes,
+    pub(super) authors: Vec<SessionId>,
+}
+
 /// An update that extends the client id of somebody else who is here.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -100,8 +115,8 @@ pub(super) struct Held {
     /// The owner's client id that it extends.
     client: u64,
     waiting: Waiting,
-    /// How long the owner has to answer.
-    until: Duration,
+    /// How long the owner has to answer; `None` for as long as it is here.
+    until: Option<Duration>,
 }
 
 impl Core {
@@ -136,16 +151,16 @@ impl Core {
 
     /// Owners that do not answer lose the client id that somebody else continues.
     fn give_up_on_owners(&mut self, now: Duration) {
-        let silent: Vec<(u64, SessionId)> = self
+        let silent: Vec<(u64, SessionId, SessionId)> = self
             .held
             .iter()
-            .filter(|held| held.until <= now)
-            .map(|held| (held.client, held.waiting.session))
+            .filter(|held| held.until.is_some_and(|until| until <= now))
+            .map(|held| (held.client, held.owner, held.waiting.session))
             .collect();
-        for (client, session) in silent {
-            self.hand_over(client, session);
+        for (client, owner, claimant) in silent {
+            self.hand_over(client, owner, claimant);
         }
-        self.release_held_if(|held| held.until <= now);
+        self.release_held_if(|held| held.until.is_some_and(|until| until <= now));
     }
 
     fn release_held_if(&mut self, released: impl Fn(&Held) -> bool) {
@@ -177,13 +192,16 @@ impl Core {
         if self.failures > 0 && self.replica.is_some() && self.waiting.is_empty() {
             self.recovered_without_append();
         }
+        if self.is_settled() && self.replica.is_some() {
+            self.echo_to_all();
+        }
         self.take_snapshot_if_due();
         self.settle();
     }
 
     /// When [`Core::advance`] has something to do without a further input.
     pub(super) fn next_advance(&self) -> Option<Duration> {
-        let owners = self.held.iter().map(|held| held.until).min();
+        let owners = self.held.iter().filter_map(|held| held.until).min();
         let work = match (&self.replica, &self.flight) {
             (None, _) if self.loading => None,
             (None, _) => self.retry_at,
@@ -413,7 +431,8 @@ impl Core {
                 let reason = "too many changes in other people's names are waiting";
                 self.block(waiting, owner, reason);
             } else {
-                self.held.push(Held { owner, client, waiting, until: now + OWNER_PATIENCE });
+                let until = self.claims(session, client).then(|| now + OWNER_PATIENCE);
+                self.held.push(Held { owner, client, waiting, until });
                 self.ask(owner);
             }
             return None;
@@ -511,6 +530,7 @@ impl Core {
     /// The positive answers that a batch has earned.
     fn acknowledge(&mut self, acks: &[Ack]) {
         for Ack { session, credit } in acks {
+            self.echo_to(*session);
             let Some(known) = self.sessions.get(session) else { continue };
             if known.syncs != credit.syncs {
                 continue;
@@ -521,6 +541,28 @@ impl Core {
         }
         if self.waiting.is_empty() && self.failures == 0 {
             self.ask_those_turned_away();
+        }
+    }
+
+    /// Shows a session what others have seen before it, now that it may.
+    fn echo_to(&mut self, session: SessionId) {
+        let mut updates = Vec::new();
+        for Echo { update, authors } in &mut self.echoes {
+            if authors.contains(&session) {
+                authors.retain(|author| *author != session);
+                updates.push(update.clone());
+            }
+        }
+        for update in updates {
+            self.send(session, Reply::Update { update });
+        }
+        self.echoes.retain(|echo| !echo.authors.is_empty());
+    }
+
+    /// Nothing waits any more, so nobody waits for an acknowledgement.
+    fn echo_to_all(&mut self) {
+        while let Some(session) = self.echoes.first().and_then(|echo| echo.authors.first()) {
+            self.echo_to(*session);
         }
     }
 

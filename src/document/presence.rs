@@ -91,10 +91,10 @@ impl Presence {
         left
     }
 
-    /// The session whose own client id this is, if it is here.
-    pub fn owner_of(&self, client: u64) -> Option<SessionId> {
-        let owner = self.clients.get(&client)?.owner?;
-        owner.own.then_some(owner.session)
+    /// Whether this client is here, and the session's own.
+    pub fn is_own(&self, client: u64, session: SessionId) -> bool {
+        let owner = self.clients.get(&client).and_then(|client| client.owner);
+        owner == Some(Owner { session, own: true })
     }
 
     /// Makes a client id another session's own: it was that of a socket that died unnoticed.
@@ -279,7 +279,7 @@ mod tests {
         presence.hear(BO, Some(7), vec![entry(7, 9, r#"{"fake":1}"#)], NOW);
         presence.hear(BO, None, vec![entry(7, 10, "null")], NOW);
         assert!(!presence.has_changes());
-        assert_eq!(presence.owner_of(7), Some(ANN));
+        assert!(presence.is_own(7, ANN));
     }
 
     #[test]
@@ -288,9 +288,9 @@ mod tests {
         // Bo's tab heard of Ann's through the browser before Ann's socket was open.
         presence.hear(BO, Some(8), vec![entry(8, 1, "{}")], NOW);
         presence.hear(BO, None, vec![entry(7, 1, "{}")], NOW);
-        assert_eq!(presence.owner_of(7), None);
+        assert!(!presence.is_own(7, BO));
         presence.hear(ANN, Some(7), vec![entry(7, 2, "{}")], NOW);
-        assert_eq!(presence.owner_of(7), Some(ANN));
+        assert!(presence.is_own(7, ANN));
         presence.take_changes();
         presence.leave(BO, NOW);
         assert_eq!(changes(&mut presence), [entry(8, 1, "null")]);

@@ -1,0 +1,162 @@
+//! The log as the store promises it, and what may be said and shown because of it.
+//!
+//! Keeps three replicas: of what is on disk (may be acknowledged), of what is committed (may be
+//! shown), and of the log plus the append in flight (what the server's own replica must be).
+
+use bytes::Bytes;
+use coscribe::crdt::{LintLimits, Linted, Replica, RestoreError, Verdict};
+use coscribe::document::input::Loaded;
+use coscribe::id::Seq;
+
+/// One document's log.
+pub struct Ledger {
+    rows: Vec<Bytes>,
+    /// Rows that survive a power cut.
+    durable_rows: usize,
+    snapshots: Vec<(usize, Bytes)>,
+    /// The append in flight.
+    append: Option<Vec<Bytes>>,
+    durable: Replica,
+    committed: Replica,
+    ahead: Replica,
+}
+
+impl Ledger {
+    /// An empty log.
+    pub fn new() -> Self {
+        let empty = Replica::new;
+        let (durable, committed, ahead) = (empty(), empty(), empty());
+        Self {
+            rows: vec![],
+            durable_rows: 0,
+            snapshots: vec![],
+            append: None,
+            durable,
+            committed,
+            ahead,
+        }
+    }
+
+    /// Everything in the log, in order.
+    pub fn rows(&self) -> &[Bytes] {
+        &self.rows
+    }
+
+    /// The place of the last row.
+    pub fn last(&self) -> Seq {
+        Seq(self.rows.len() as u64)
+    }
+
+    /// The rows of the append in flight.
+    pub fn append(&self) -> Option<&[Bytes]> {
+        self.append.as_deref()
+    }
+
+    /// What survives a power cut.
+    pub fn durable(&self) -> &Replica {
+        &self.durable
+    }
+
+    /// What survives the death of the process.
+    pub fn committed(&self) -> &Replica {
+        &self.committed
+    }
+
+    /// What the server's replica must be.
+    pub fn ahead(&self) -> &Replica {
+        &self.ahead
+    }
+
+    /// Rows that a power cut would take.
+    pub fn is_all_durable(&self) -> bool {
+        self.durable_rows == self.rows.len()
+    }
+
+    /// Whether an update would change a document that is restored from the log.
+    pub fn would_take(&self, update: &Bytes) -> bool {
+        let Ok(linted) = Linted::new(update.clone(), &LintLimits::default()) else { return false };
+        let integrated = restore(&self.rows).integrate(&[&linted]);
+        integrated.is_ok_and(|integrated| integrated.verdicts == [Verdict::Applied])
+    }
+
+    /// The server hands over records.
+    pub fn begin(&mut self, records: Vec<Bytes>) {
+        assert!(self.append.is_none(), "a second append while one is in flight");
+        assert!(!records.is_empty(), "an append of nothing");
+        integrate(&mut self.ahead, &records);
+        self.append = Some(records);
+    }
+
+    /// The append in flight is written; returns the place of its last record.
+    pub fn commit(&mut self) -> Seq {
+        let records = self.append.take().expect("an append in flight");
+        integrate(&mut self.committed, &records);
+        self.rows.extend(records);
+        self.last()
+    }
+
+    /// The append in flight is not written.
+    pub fn abort(&mut self) {
+        self.append = None;
+        self.ahead = restore(&self.rows);
+    }
+
+    /// Everything up to `last` is on disk.
+    pub fn sync(&mut self, last: Seq) {
+        let last = usize::try_from(last.0).expect("a small number");
+        if last > self.durable_rows {
+            integrate(&mut self.durable, &self.rows[self.durable_rows..last]);
+            self.durable_rows = last;
+        }
+    }
+
+    /// The machine loses its power: rows after `kept` are gone, where they were not on disk.
+    pub fn cut_power(&mut self, kept: usize) {
+        self.rows.truncate(kept.max(self.durable_rows));
+        self.snapshots.retain(|(seq, _)| *seq <= self.rows.len());
+        self.committed = restore(&self.rows);
+        self.ahead = restore(&self.rows);
+    }
+
+    /// A snapshot is written.
+    pub fn keep_snapshot(&mut self, seq: usize, bytes: Bytes) {
+        self.snapshots.push((seq, bytes));
+    }
+
+    /// Reads the log, leaving out the newest `without` snapshots.
+    pub fn load(&self, without: usize) -> Result<Loaded, RestoreError> {
+        let kept = self.snapshots.len().saturating_sub(without);
+        let (seq, snapshot) = match self.snapshots[..kept].last() {
+            Some((seq, bytes)) => (*seq, Some(bytes)),
+            None => (0, None),
+        };
+        let tail = &self.rows[seq..];
+        Ok(Loaded {
+            replica: Replica::restore(snapshot.map(Bytes::as_ref), tail)?,
+            last: Seq(self.rows.len() as u64),
+            rows: tail.len() as u64,
+            bytes: tail.iter().map(Bytes::len).sum(),
+            snapshot_bytes: snapshot.map_or(0, Bytes::len),
+        })
+    }
+}
+
+/// Looks through an update without any limit on its size.
+pub fn linted(bytes: &Bytes) -> Linted {
+    let limits = LintLimits { update_bytes_max: usize::MAX, ..LintLimits::default() };
+    Linted::new(bytes.clone(), &limits).expect("an update that passes the lint")
+}
+
+/// No row of the log may leave a hole, and none may bring nothing.
+fn integrate(replica: &mut Replica, rows: &[Bytes]) {
+    let updates: Vec<Linted> = rows.iter().map(linted).collect();
+    let updates: Vec<&Linted> = updates.iter().collect();
+    let integrated = replica.integrate(&updates).expect("rows that can be integrated");
+    for verdict in integrated.verdicts {
+        assert_eq!(verdict, Verdict::Applied, "a row of the log does not fit behind the others");
+    }
+}
+
+fn restore(rows: &[Bytes]) -> Replica {
+    Replica::restore(None, rows).expect("a log that can be replayed")
+}

@@ -1,0 +1,313 @@
+//! The shell around the core, as `document/actor` has it: effects become work for a model store
+//! and frames in model outboxes. Every promise that an effect could break is checked here.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use coscribe::document::core::Core;
+use coscribe::document::input::{Effect, Ending, Input, Record};
+use coscribe::id::{Seq, SessionId};
+use coscribe::wire::{Dialect, Reply};
+
+use crate::ledger::linted;
+use crate::link::{Down, Part, Who};
+use crate::world::Sim;
+
+/// One start of the document.
+pub struct Server {
+    /// The machine under test.
+    pub core: Core,
+    /// Counts the starts.
+    pub start: u64,
+    /// The log is being read.
+    pub is_loading: bool,
+    /// A snapshot is being written.
+    pub snapshot: Option<(usize, Bytes)>,
+    /// Appends that were answered and are not on disk.
+    pub undurable: VecDeque<Seq>,
+    /// The store has failed since it last did something.
+    pub is_failing: bool,
+    /// Somebody waits for everything to be in the log.
+    pub is_flushing: bool,
+    /// The hub waits for an answer.
+    pub is_retiring: bool,
+    /// It has said its last word.
+    is_over: bool,
+    /// Effects that lead to further inputs.
+    depth: u32,
+}
+
+impl Server {
+    fn new(core: Core, start: u64) -> Self {
+        Self {
+            core,
+            start,
+            is_loading: false,
+            snapshot: None,
+            undurable: VecDeque::new(),
+            is_failing: false,
+            is_flushing: false,
+            is_retiring: false,
+            is_over: false,
+            depth: 0,
+        }
+    }
+}
+
+impl Sim {
+    /// Starts the document if it is not live.
+    pub fn start_server(&mut self) -> u64 {
+        if self.server.is_none() {
+            self.starts += 1;
+            let core = Core::new(self.plan.limits.clone());
+            self.server = Some(Server::new(core, self.starts));
+            self.input(Input::Tick);
+        }
+        self.starts
+    }
+
+    /// Hands an input of a session to the document that it joined.
+    pub fn input_from(&mut self, session: SessionId, input: Input) {
+        let Some(link) = self.links.get(&session) else { return };
+        if self.server.as_ref().is_some_and(|server| server.start == link.start) {
+            self.input(input);
+        }
+    }
+
+    /// Hands an input to the core, does what it asks for and checks what it has become.
+    pub fn input(&mut self, input: Input) {
+        let Some(server) = &mut self.server else { return };
+        self.trace.note(|| format!("  > {input:?}"));
+        server.depth += 1;
+        let effects = server.core.handle(input, self.now);
+        for effect in effects {
+            self.trace.note(|| format!("    {effect:?}"));
+            self.run(effect);
+        }
+        let Some(server) = &mut self.server else { return };
+        server.depth -= 1;
+        if server.depth > 0 {
+            return;
+        }
+        if server.is_over {
+            self.drop_server();
+        } else {
+            self.check_replica();
+        }
+    }
+
+    /// The document's memory is gone; an append in flight gets written or not.
+    pub fn drop_server(&mut self) {
+        self.server = None;
+        if self.ledger.append().is_some() {
+            if self.rng.bool() {
+                self.commit();
+            } else {
+                self.ledger.abort();
+            }
+        }
+    }
+
+    /// The append in flight gets into the log.
+    pub fn commit(&mut self) -> Seq {
+        self.look_for_forgeries();
+        let last = self.ledger.commit();
+        if !self.plan.process_durability {
+            self.ledger.sync(last);
+        }
+        last
+    }
+
+    fn server(&mut self) -> &mut Server {
+        self.server.as_mut().expect("a document that has effects")
+    }
+
+    fn run(&mut self, effect: Effect) {
+        match effect {
+            Effect::Load => {
+                assert!(!self.server().is_loading, "the log is read twice at the same time");
+                assert!(self.ledger.append().is_none(), "the log is read while it is written");
+                self.server().is_loading = true;
+            }
+            Effect::Append { records } => self.append(records),
+            Effect::WriteSnapshot { seq, bytes, fingerprint } => {
+                assert!(self.server().snapshot.is_none(), "two snapshots at once");
+                assert!(fingerprint.matches(&bytes), "a snapshot restores to something else");
+                assert_eq!(fingerprint, self.ledger.committed().fingerprint());
+                let seq = usize::try_from(seq.0).expect("a small number");
+                assert_eq!(seq, self.ledger.rows().len(), "a snapshot with a wrong seq");
+                self.server().snapshot = Some((seq, bytes));
+            }
+            Effect::Quarantine { record, reason } => {
+                let who = self.connections[&record.connection];
+                assert!(!self.is_honest(who), "an honest update was put aside: {reason}");
+            }
+            Effect::Welcome { session } => {
+                let link = self.links.get_mut(&session).expect("a known session is welcomed");
+                assert_eq!(link.part, Part::Joining, "{session:?} is welcomed twice");
+                link.part = Part::Here;
+            }
+            Effect::Deny { session, .. } => {
+                let link = self.links.get_mut(&session).expect("a known session is denied");
+                assert_eq!(link.part, Part::Joining, "{session:?} is denied too late");
+                link.part = Part::Over;
+                link.down.push_back(Down::Close);
+            }
+            Effect::Send { session, reply } => self.send(session, &reply),
+            Effect::Publish { reply, except } => self.publish(&reply, &except),
+            Effect::Resume { session } => {
+                let link = self.links.get_mut(&session).expect("a known session goes on");
+                assert!(link.is_stalled && link.part == Part::Here, "{session:?} was not stalled");
+                link.is_stalled = false;
+            }
+            Effect::End { session, why } => self.end(session, &why),
+            Effect::Flushed => self.flushed(),
+            Effect::Retired => {
+                assert!(self.server().is_retiring, "it ends without being asked");
+                let somebody = self.here().any(|part| part != Part::Over);
+                assert!(!somebody, "it ends while somebody is here");
+                assert!(self.ledger.append().is_none() && self.ledger.is_all_durable());
+                self.server().is_over = true;
+            }
+            Effect::Kept => {
+                assert!(self.server().is_retiring, "it stays without being asked to end");
+                self.server().is_retiring = false;
+            }
+            Effect::Fail { .. } => {
+                let somebody = self.here().any(|part| part != Part::Over);
+                assert!(!somebody, "it fails and has not told everybody");
+                self.server().is_over = true;
+            }
+        }
+    }
+
+    fn here(&self) -> impl Iterator<Item = Part> {
+        let start = self.starts;
+        self.links.values().filter(move |link| link.start == start).map(|link| link.part)
+    }
+
+    fn append(&mut self, records: Vec<Record>) {
+        assert!(!self.server().is_loading, "an append before the log has been read");
+        for record in &records {
+            let may_write = match self.connections[&record.connection] {
+                Who::Client(index) => self.clients[index].kind.may_write,
+                Who::Hostile => self.hostile.kind.may_write,
+            };
+            assert!(may_write, "a reader's update goes to the log");
+        }
+        self.ledger.begin(records.into_iter().map(|record| record.bytes).collect());
+    }
+
+    fn send(&mut self, session: SessionId, reply: &Reply) {
+        self.check_shown(reply);
+        let link = self.links.get_mut(&session).expect("something is sent to a known session");
+        assert_eq!(link.part, Part::Here, "something is sent to {session:?}, which is not here");
+        match reply {
+            Reply::Saved if link.who != Who::Hostile => link.hears_saved(self.ledger.durable()),
+            Reply::NotSaved { .. } => link.was_turned_down = true,
+            Reply::SyncStep1 { .. } => link.is_asked = true,
+            _ => {}
+        }
+        link.push(reply, None);
+        self.check_echo(session, reply);
+    }
+
+    fn publish(&mut self, reply: &Reply, except: &[SessionId]) {
+        self.check_shown(reply);
+        let bytes_max = Some(self.plan.outbox_bytes_max);
+        let mut stalled = Vec::new();
+        let mut heard = Vec::new();
+        for (session, link) in &mut self.links {
+            let hears = link.part == Part::Here && !link.is_stalled && !except.contains(session);
+            if !hears {
+                continue;
+            }
+            if link.push(reply, bytes_max) {
+                heard.push(*session);
+            } else {
+                link.is_stalled = true;
+                stalled.push(*session);
+            }
+        }
+        for session in heard {
+            self.check_echo(session, reply);
+        }
+        for session in stalled {
+            self.input(Input::Stalled { session });
+            if let Some(link) = self.links.get_mut(&session) {
+                link.is_awaited = link.part == Part::Here;
+            }
+        }
+    }
+
+    fn end(&mut self, session: SessionId, why: &Ending) {
+        let link = self.links.get_mut(&session).expect("a known session is ended");
+        assert_eq!(link.part, Part::Here, "{session:?} is ended and was not here");
+        let who = link.who;
+        link.part = Part::Over;
+        link.is_awaited = false;
+        link.has_drained = false;
+        link.down.push_back(Down::Close);
+        let refused = matches!(why, Ending::Refused(_)) && self.is_honest(who);
+        assert!(!refused, "an honest session is ended: {why:?}");
+    }
+
+    /// Whether all that somebody sends can be taken.
+    fn is_honest(&self, who: Who) -> bool {
+        who != Who::Hostile && !self.is_disordered
+    }
+
+    fn flushed(&mut self) {
+        assert!(std::mem::take(&mut self.server().is_flushing), "nobody waits for a flush");
+        if self.server().is_failing {
+            return;
+        }
+        assert!(self.ledger.append().is_none(), "flushed while something is on its way");
+        let durable = self.ledger.durable();
+        for link in self.links.values().filter(|link| link.is_here(self.starts)) {
+            let is_behind = link.was_turned_down || link.is_asked;
+            let counts = link.kind.may_write && link.who != Who::Hostile && !is_behind;
+            let unsettled = link.unsettled(durable).filter(|_| counts);
+            assert_eq!(unsettled, None, "flushed without a change of client {}", link.kind.id);
+        }
+    }
+
+    /// Nobody is shown what the death of the process would take back (P2).
+    fn check_shown(&self, reply: &Reply) {
+        if let Reply::Update { update } | Reply::SyncStep2 { update } = reply {
+            let summary = linted(update).summary;
+            assert!(!summary.has_skip, "an update with gaps is shown");
+            assert!(
+                self.ledger.committed().contains(&summary),
+                "something is shown that is not in the log"
+            );
+        }
+    }
+
+    /// Where what a client wrote on this connection comes back to it, it is on disk (P1).
+    fn check_echo(&self, session: SessionId, reply: &Reply) {
+        let (Reply::Update { update } | Reply::SyncStep2 { update }) = reply else { return };
+        let Who::Client(index) = self.links[&session].who else { return };
+        let (client, durable) = (&self.clients[index], self.ledger.durable());
+        if client.session == Some(session) && client.kind.dialect == Dialect::YWebsocket {
+            let echoed = client.echoed_by(&linted(update).summary);
+            let id = client.kind.id;
+            assert!(
+                echoed.is_none_or(|end| end <= durable.clock(id)),
+                "client {id} sees its own change come back before it is on disk"
+            );
+        }
+    }
+
+    /// The replica holds the log plus the batch in flight, nothing else.
+    fn check_replica(&mut self) {
+        let Some(replica) = self.server.as_ref().and_then(|server| server.core.replica()) else {
+            return;
+        };
+        let ahead = self.ledger.ahead();
+        assert_eq!(replica.state_vector(), ahead.state_vector(), "the replica is not the log");
+        if std::mem::take(&mut self.is_unchecked) {
+            assert_eq!(replica.fingerprint(), ahead.fingerprint(), "the replica is not the log");
+        }
+    }
+}
