@@ -112,7 +112,10 @@ pub struct Core {
     pub(super) snapshot_in_flight: bool,
     /// The log is being read.
     pub(super) loading: bool,
-    pub(super) ending: EndingPhase,
+    /// Somebody waits until everything that was accepted is in the log.
+    pub(super) flushing: bool,
+    /// It was asked to retire and writes its last snapshot.
+    pub(super) retiring: bool,
     pub(super) effects: Vec<Effect>,
 }
 
@@ -125,17 +128,6 @@ pub(super) struct LogState {
     pub(super) snapshot_bytes: usize,
     /// The log has been read at least once.
     pub(super) was_loaded: bool,
-}
-
-/// Whether the document is about to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum EndingPhase {
-    /// It is not.
-    No,
-    /// Somebody waits until everything accepted is in the log.
-    Flushing,
-    /// It was asked to retire and writes its last snapshot.
-    Retiring,
 }
 
 /// One connection's part in the document.
@@ -212,7 +204,8 @@ impl Core {
             careful: false,
             snapshot_in_flight: false,
             loading: true,
-            ending: EndingPhase::No,
+            flushing: false,
+            retiring: false,
             effects: vec![Effect::Load],
         }
     }
@@ -237,7 +230,7 @@ impl Core {
             Input::CommitFailed { reason } => self.commit_failed(&reason, now),
             Input::Durable => self.durable(),
             Input::SnapshotEnded { written } => self.snapshot_ended(written),
-            Input::Flush => self.ending = EndingPhase::Flushing,
+            Input::Flush => self.flushing = true,
             Input::Retire => self.retire(),
             Input::Tick => self.presence.expire(now),
         }
@@ -438,8 +431,7 @@ impl Core {
             self.effects.push(Effect::Deny { session, reason });
             return;
         }
-        if self.ending == EndingPhase::Retiring {
-            self.ending = EndingPhase::No;
+        if std::mem::take(&mut self.retiring) {
             self.effects.push(Effect::Kept);
         }
         let greeting = about.greeting;
@@ -567,7 +559,7 @@ impl Core {
 
     fn retire(&mut self) {
         if self.is_idle() {
-            self.ending = EndingPhase::Retiring;
+            self.retiring = true;
         } else {
             self.effects.push(Effect::Kept);
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::core::{Core, EndingPhase, MAY_NOT_WRITE, Sync, SyncKind};
+use super::core::{Core, MAY_NOT_WRITE, Sync, SyncKind};
 use super::input::{Effect, Greeting, Record};
 use crate::crdt::{Integrated, Linted, Verdict};
 use crate::id::{Seq, SessionId};
@@ -581,7 +581,7 @@ impl Core {
         let bytes_max = self.limits.snapshot_bytes.max(log.snapshot_bytes);
         let large = log.rows_since_snapshot >= self.limits.snapshot_rows
             || log.bytes_since_snapshot >= bytes_max;
-        let last_chance = self.ending == EndingPhase::Retiring && log.rows_since_snapshot > 0;
+        let last_chance = self.retiring && log.rows_since_snapshot > 0;
         if !(large || last_chance) || self.snapshot_in_flight || self.flight.is_some() {
             return;
         }
@@ -597,15 +597,12 @@ impl Core {
 
     /// Answers whoever waits for the end.
     fn settle(&mut self) {
-        match self.ending {
-            EndingPhase::Flushing if self.is_settled() || self.failures > 0 => {
-                self.ending = EndingPhase::No;
-                self.effects.push(Effect::Flushed);
-            }
-            EndingPhase::Retiring if self.is_idle() => {
-                self.effects.push(Effect::Retired);
-            }
-            _ => {}
+        if self.flushing && (self.is_settled() || self.failures > 0) {
+            self.flushing = false;
+            self.effects.push(Effect::Flushed);
+        }
+        if self.retiring && self.is_idle() {
+            self.effects.push(Effect::Retired);
         }
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use coscribe::document::input::Input;
 use coscribe::id::SessionId;
-use coscribe::wire::awareness::Entry;
+use coscribe::wire::awareness::{self, Entry};
 use coscribe::wire::{Dialect, Message, Reply};
 use fastrand::Rng;
 use yrs::updates::decoder::Decode;
@@ -32,6 +32,8 @@ pub struct Hostile {
     clock: u64,
     /// Its connection, as far as it knows.
     pub session: Option<SessionId>,
+    /// Client ids that it has heard of: they are random, nobody guesses them.
+    pub known: BTreeSet<u64>,
     /// Updates that it made up.
     pub forged: BTreeSet<Bytes>,
     /// Those of them that no editor makes.
@@ -58,6 +60,7 @@ impl Hostile {
             doc: content::new_doc(ID),
             clock: 1,
             session: None,
+            known: BTreeSet::new(),
             forged: BTreeSet::new(),
             damaged: BTreeSet::new(),
         }
@@ -65,6 +68,10 @@ impl Hostile {
 
     /// It listens, and answers only what it must to seem honest.
     pub fn hear(&mut self, reply: &Reply) -> Option<Message> {
+        if let Reply::Awareness { body } = reply {
+            let entries = awareness::decode(body.clone()).expect("the server's awareness");
+            self.known.extend(entries.iter().filter(|entry| !entry.is_gone()).map(|e| e.client));
+        }
         let Reply::SyncStep1 { state_vector } = reply else { return None };
         let vector = StateVector::decode_v1(state_vector).ok()?;
         let update = self.doc.transact().encode_diff_v1(&vector).into();
@@ -152,6 +159,9 @@ impl Sim {
             return None;
         }
         let victim = self.clients[self.rng.usize(..self.clients.len())].kind.id;
+        if !self.hostile.known.contains(&victim) {
+            return None;
+        }
         let doc = content::new_doc(victim);
         for row in self.ledger.rows() {
             content::apply(&doc, row);

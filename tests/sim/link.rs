@@ -81,6 +81,8 @@ pub struct Link {
     pub is_slow: bool,
     /// The server has turned down something that it sent.
     pub was_turned_down: bool,
+    /// The server has heard which client id is its own.
+    pub is_known: bool,
     /// The server has asked for what it lacks, and got no answer yet.
     pub is_asked: bool,
     /// Updates that the server was given and that are not on disk.
@@ -107,6 +109,7 @@ impl Link {
             is_held_back: false,
             is_slow: false,
             was_turned_down: false,
+            is_known: false,
             is_asked: false,
             unsettled: vec![],
             settled: 0,
@@ -117,6 +120,12 @@ impl Link {
     /// It takes part in the document that was started last.
     pub fn is_here(&self, starts: u64) -> bool {
         self.part == Part::Here && self.start == starts
+    }
+
+    /// Its client is known and has answered all that it was asked.
+    pub fn answers(&self, starts: u64) -> bool {
+        let is_open = self.is_here(starts) && self.client_end == ClientEnd::Open;
+        is_open && self.is_known && !self.is_asked
     }
 
     /// Queues a reply, if the dialect has a word for it and, where it must not be over a number of

@@ -10,6 +10,7 @@
 mod checks;
 mod client;
 mod content;
+mod events;
 mod hostile;
 mod ledger;
 mod link;

@@ -31,6 +31,8 @@ pub struct Server {
     pub is_flushing: bool,
     /// The hub waits for an answer.
     pub is_retiring: bool,
+    /// What honest clients were refused.
+    blamed: Vec<String>,
     /// It has said its last word.
     is_over: bool,
     /// Effects that lead to further inputs.
@@ -48,6 +50,7 @@ impl Server {
             is_failing: false,
             is_flushing: false,
             is_retiring: false,
+            blamed: vec![],
             is_over: false,
             depth: 0,
         }
@@ -89,6 +92,7 @@ impl Sim {
         if server.depth > 0 {
             return;
         }
+        assert!(server.blamed.is_empty() || self.is_disordered, "{:?}", server.blamed);
         if server.is_over {
             self.drop_server();
         } else {
@@ -110,7 +114,6 @@ impl Sim {
 
     /// The append in flight gets into the log.
     pub fn commit(&mut self) -> Seq {
-        self.look_for_forgeries();
         let last = self.ledger.commit();
         if !self.plan.process_durability {
             self.ledger.sync(last);
@@ -140,7 +143,7 @@ impl Sim {
             }
             Effect::Quarantine { record, reason } => {
                 let who = self.connections[&record.connection];
-                assert!(!self.is_honest(who), "an honest update was put aside: {reason}");
+                self.blame(who, || format!("an honest update was put aside: {reason}"));
             }
             Effect::Welcome { session } => {
                 let link = self.links.get_mut(&session).expect("a known session is welcomed");
@@ -196,6 +199,7 @@ impl Sim {
             assert!(may_write, "a reader's update goes to the log");
         }
         self.ledger.begin(records.into_iter().map(|record| record.bytes).collect());
+        self.look_for_forgeries();
     }
 
     fn send(&mut self, session: SessionId, reply: &Reply) {
@@ -248,13 +252,17 @@ impl Sim {
         link.is_awaited = false;
         link.has_drained = false;
         link.down.push_back(Down::Close);
-        let refused = matches!(why, Ending::Refused(_)) && self.is_honest(who);
-        assert!(!refused, "an honest session is ended: {why:?}");
+        if let Ending::Refused(reason) = why {
+            self.blame(who, || format!("an honest session was ended: {reason}"));
+        }
     }
 
-    /// Whether all that somebody sends can be taken.
-    fn is_honest(&self, who: Who) -> bool {
-        who != Who::Hostile && !self.is_disordered
+    /// Somebody was refused, which must not happen to the honest. Looked at when all effects are
+    /// known: what was forged in the same batch would explain it.
+    fn blame(&mut self, who: Who, what: impl FnOnce() -> String) {
+        if who != Who::Hostile {
+            self.server().blamed.push(what());
+        }
     }
 
     fn flushed(&mut self) {
@@ -289,7 +297,8 @@ impl Sim {
         let (Reply::Update { update } | Reply::SyncStep2 { update }) = reply else { return };
         let Who::Client(index) = self.links[&session].who else { return };
         let (client, durable) = (&self.clients[index], self.ledger.durable());
-        if client.session == Some(session) && client.kind.dialect == Dialect::YWebsocket {
+        let echoes = client.kind.dialect == Dialect::YWebsocket && !self.is_disordered;
+        if client.session == Some(session) && echoes {
             let echoed = client.echoed_by(&linted(update).summary);
             let id = client.kind.id;
             assert!(
