@@ -518,10 +518,11 @@ impl Core {
 
     fn awareness(&mut self, session: SessionId, entries: Vec<Entry>, now: Duration) {
         let Some(known) = self.sessions.get_mut(&session) else { return };
-        let own = *known.own_client.get_or_insert_with(|| match entries.as_slice() {
+        let first = match entries.as_slice() {
             [entry] => Some(entry.client),
             _ => None,
-        });
+        };
+        let own = *known.own_client.get_or_insert(first);
         let left = self.presence.hear(session, own, entries, now);
         if let Some(client) = own.filter(|client| self.presence.is_own(*client, session)) {
             self.owners.insert((client, session));

@@ -144,10 +144,10 @@ impl Guard {
 
     /// Looks at what has passed: a large frame may have ended, another may have begun.
     fn note_large(&mut self) {
-        if self.scan.left == 0 || self.scan.large.is_some() {
-            if let Large::Coming(room, _) = std::mem::replace(&mut self.large, Large::None) {
-                self.passage.0.complete.borrow_mut().push(room);
-            }
+        if (self.scan.left == 0 || self.scan.large.is_some())
+            && let Large::Coming(room, _) = std::mem::replace(&mut self.large, Large::None)
+        {
+            self.passage.0.complete.borrow_mut().push(room);
         }
         if let Some(bytes) = self.scan.large.take()
             && self.scan.left > 0

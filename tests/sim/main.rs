@@ -91,30 +91,3 @@ fn the_same_seed_is_the_same_run() {
         assert!(one == two, "two runs of seed {seed} differ");
     }
 }
-
-// SURVEY (not delivered)
-#[test]
-fn survey() {
-    use std::collections::BTreeMap;
-    use std::sync::{Arc, Mutex};
-    let from = variable("SURVEY_FROM").unwrap_or(0);
-    let to = variable("SURVEY_TO").unwrap_or(0);
-    let last: Arc<Mutex<String>> = Arc::default();
-    let hook = last.clone();
-    std::panic::set_hook(Box::new(move |info| *hook.lock().unwrap() = info.to_string()));
-    let mut all: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    let start = std::time::Instant::now();
-    for seed in from..to {
-        let mut sim = Sim::new(seed, Trace::Off);
-        if catch_unwind(AssertUnwindSafe(|| sim.run_to_end())).is_err() {
-            let text = last.lock().unwrap().clone();
-            let text: String = text.chars().take(150).collect();
-            let text: String = text.chars().filter(|c| !c.is_ascii_digit()).collect();
-            all.entry(text).or_default().push(seed);
-        }
-    }
-    for (text, seeds) in &all {
-        println!("{} x {text}\n    {:?}", seeds.len(), &seeds[..seeds.len().min(8)]);
-    }
-    println!("{} seeds in {:?}", to - from, start.elapsed());
-}
