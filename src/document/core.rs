@@ -137,9 +137,12 @@ pub(super) struct Session {
     /// Acknowledgements for updates that were neither taken nor refused for good: the next step 2
     /// of this session covers them, and settles them when it is saved.
     pub(super) owed: u32,
-    /// Step 1s that the server sent of its own accord. A provider does not count the step 2s with
-    /// which it answers them, so those earn nothing of their own.
+    /// Step 1s of the server that have not been answered, oldest first. Clients answer each with a
+    /// step 2, in order.
+    pub(super) questions: VecDeque<Question>,
+    /// Step 1s that were sent, and that were answered.
     pub(super) asked: u32,
+    pub(super) answered: u32,
     /// Counts the session's own step 1s: with each a provider starts to count anew, and what it
     /// sent before is settled by the step 2 that follows.
     pub(super) syncs: u32,
@@ -273,20 +276,28 @@ impl Core {
 
     /// Asks for everything that a session has and the server lacks.
     pub(super) fn ask(&mut self, session: SessionId) {
-        if let (Some(known), Some(_)) = (self.sessions.get_mut(&session), &self.replica) {
-            known.asked += 1;
-        }
-        self.greet(session);
+        self.question(session, Question::OfItsOwn);
     }
 
     /// The server's own step 1, where the dialect expects it.
     pub(super) fn greet(&mut self, session: SessionId) {
-        if let Some(replica) = &self.replica {
-            let state_vector = replica.state_vector().encode();
-            self.send(session, Reply::SyncStep1 { state_vector });
-        } else if let Some(known) = self.sessions.get_mut(&session) {
+        self.question(session, Question::Greeting);
+    }
+
+    fn question(&mut self, session: SessionId, question: Question) {
+        let Some(known) = self.sessions.get_mut(&session) else { return };
+        let Some(replica) = &self.replica else {
             known.ask_again = true;
+            return;
+        };
+        known.asked += 1;
+        known.questions.push_back(question);
+        if known.questions.len() > QUESTIONS_MAX {
+            known.questions.pop_front();
+            known.answered += 1;
         }
+        let state_vector = replica.state_vector().encode();
+        self.send(session, Reply::SyncStep1 { state_vector });
     }
 
     /// Who is here, for one session.
@@ -579,6 +590,19 @@ impl Core {
     }
 }
 
+/// Why the server sent a step 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Question {
+    /// The dialect expects it.
+    Greeting,
+    /// Something is missing. A provider does not count the step 2 with which it answers, so that
+    /// earns nothing of its own.
+    OfItsOwn,
+}
+
+/// Unanswered step 1s that are remembered for a session.
+const QUESTIONS_MAX: usize = 64;
+
 /// What a reader is told who brings a change.
 pub(super) const MAY_NOT_WRITE: &str = "you may read this document, not change it";
 
@@ -595,7 +619,9 @@ impl Session {
         Self {
             about,
             owed: 0,
+            questions: VecDeque::new(),
             asked: 0,
+            answered: 0,
             syncs: 0,
             ask_again: false,
             blocked_by: None,
@@ -608,14 +634,13 @@ impl Session {
 
     /// How many acknowledgements an update earns when it is saved.
     fn credit_of(&mut self, whole: bool) -> Credit {
-        let count = if !whole {
-            1
-        } else if self.asked > 0 {
-            self.asked -= 1;
-            std::mem::take(&mut self.owed)
-        } else {
-            std::mem::take(&mut self.owed) + 1
-        };
+        if !whole {
+            return Credit { count: 1, syncs: self.syncs };
+        }
+        let question = self.questions.pop_front();
+        self.answered += u32::from(question.is_some());
+        let own = u32::from(question != Some(Question::OfItsOwn));
+        let count = std::mem::take(&mut self.owed) + own;
         Credit { count, syncs: self.syncs }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::core::{Core, MAY_NOT_WRITE, Sync, SyncKind};
+use super::core::{Core, MAY_NOT_WRITE, Question, Sync, SyncKind};
 use super::input::{Effect, Greeting, Record};
 use crate::crdt::{Integrated, Linted, Verdict};
 use crate::id::{Seq, SessionId};
@@ -114,6 +114,8 @@ pub(super) struct Held {
     owner: SessionId,
     /// The owner's client id that it extends.
     client: u64,
+    /// The question to the owner whose answer counts.
+    question: u32,
     waiting: Waiting,
     /// How long the owner has to answer; `None` for as long as it is here.
     until: Option<Duration>,
@@ -144,9 +146,11 @@ impl Core {
         }
     }
 
-    /// What waited for this session's word is examined again, behind what the session has said.
+    /// What waited for this session's answer, if that has come, or for its leave, is examined again
+    /// behind what the session has said.
     pub(super) fn release_held(&mut self, owner: SessionId) {
-        self.release_held_if(|held| held.owner == owner);
+        let answered = self.sessions.get(&owner).map_or(u32::MAX, |known| known.answered);
+        self.release_held_if(|held| held.owner == owner && held.question <= answered);
     }
 
     /// Owners that do not answer lose the client id that somebody else continues.
@@ -432,8 +436,9 @@ impl Core {
                 self.block(waiting, owner, reason);
             } else {
                 let until = self.claims(session, client).then(|| now + OWNER_PATIENCE);
-                self.held.push(Held { owner, client, waiting, until });
                 self.ask(owner);
+                let question = self.sessions.get(&owner).map_or(0, |known| known.asked);
+                self.held.push(Held { owner, client, question, waiting, until });
             }
             return None;
         }
@@ -473,7 +478,7 @@ impl Core {
     /// No holes: the sender is asked for everything that is missing.
     fn ask_for_the_rest(&mut self, waiting: Waiting) {
         let Some(known) = self.sessions.get_mut(&waiting.session) else { return };
-        if known.asked > 0 {
+        if known.questions.contains(&Question::OfItsOwn) {
             // The answer is on its way, behind everything that was sent before the question came.
             return self.owe(waiting.session, waiting.credit);
         }
