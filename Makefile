@@ -7,7 +7,7 @@ CARGO ?= cargo
 NPM_CI := npm ci --no-audit --no-fund
 BIN := $(CURDIR)/target/release/coscribe
 
-.PHONY: run test bench figures demo-trace crash fmt fmt-check lint build test-rust test-web \
+.PHONY: run test bench figures demo-trace cold-open crash fmt fmt-check lint build test-rust test-web \
 	test-clients test-browser tools
 
 run:
@@ -59,6 +59,10 @@ test-browser: build tools web/node_modules
 # Recorded sessions of real people, typed live through the server (EDITING_TRACES says where from).
 demo-trace: build tests/interop/node_modules
 	cd tests/interop && COSCRIBE_BIN=$(BIN) npm run --silent demo-trace
+
+# How long the first person waits for a document with 259,778 edits.
+cold-open: build tests/interop/node_modules
+	cd tests/interop && COSCRIBE_BIN=$(BIN) npm run --silent cold-open
 
 # Fifty times kill -9 while four clients type.
 crash: build tests/interop/node_modules

@@ -26,7 +26,7 @@ export function available() {
   return existsSync(FOLDER)
 }
 
-function load(name) {
+export function load(name) {
   return JSON.parse(gunzipSync(readFileSync(`${FOLDER}/${name}.json.gz`)))
 }
 
@@ -178,7 +178,7 @@ function heardBefore(txns) {
   })
 }
 
-function apply(text, [position, deleted, inserted]) {
+export function apply(text, [position, deleted, inserted]) {
   if (deleted > 0) text.delete(position, deleted)
   if (inserted !== '') text.insert(position, inserted)
 }
