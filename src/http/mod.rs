@@ -13,7 +13,7 @@ use crate::access::OriginRule;
 use crate::session::Services;
 use crate::store::Store;
 
-pub use limits::Doors;
+pub use limits::{Doors, NoPlace, Place};
 
 /// What the routes share.
 #[derive(Clone)]

@@ -246,7 +246,11 @@ impl Sim {
             Message::SyncStep2 { update } => self.update(session, update, may_write, true),
             Message::Update { update } => self.update(session, update, may_write, false),
             Message::Awareness { entries } => {
-                link.is_known |= entries[0].client == link.kind.id;
+                let (who, id) = (link.who, link.kind.id);
+                let is_alone = self.links.values().filter(|link| link.who == who).count() == 1;
+                if let Some(link) = self.links.get_mut(&session) {
+                    link.is_known |= is_alone && entries[0].client == id;
+                }
                 Input::Awareness { session, entries }
             }
             Message::QueryAwareness => Input::QueryAwareness { session },
@@ -265,7 +269,7 @@ impl Sim {
         let link = self.links.get_mut(&session);
         if let Some(link) = link.filter(|l| l.who != Who::Hostile && l.is_here(starts)) {
             link.gave(linted(&bytes).summary);
-            link.is_asked &= !whole;
+            link.questions -= u32::from(whole);
         }
         Input::Update { session, bytes, whole, may_write }
     }

@@ -83,8 +83,8 @@ pub struct Link {
     pub was_turned_down: bool,
     /// The server has heard which client id is its own.
     pub is_known: bool,
-    /// The server has asked for what it lacks, and got no answer yet.
-    pub is_asked: bool,
+    /// Step 1s of the server that have not been answered.
+    pub questions: u32,
     /// Updates that the server was given and that are not on disk.
     unsettled: Vec<Summary>,
     settled: usize,
@@ -110,7 +110,7 @@ impl Link {
             is_slow: false,
             was_turned_down: false,
             is_known: false,
-            is_asked: false,
+            questions: 0,
             unsettled: vec![],
             settled: 0,
             saved: 0,
@@ -125,7 +125,7 @@ impl Link {
     /// Its client is known and has answered all that it was asked.
     pub fn answers(&self, starts: u64) -> bool {
         let is_open = self.is_here(starts) && self.client_end == ClientEnd::Open;
-        is_open && self.is_known && !self.is_asked
+        is_open && self.is_known && self.questions == 0
     }
 
     /// Queues a reply, if the dialect has a word for it and, where it must not be over a number of

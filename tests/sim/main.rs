@@ -25,7 +25,7 @@ use trace::Trace;
 use world::Sim;
 
 /// Seeds of the normal run.
-const SEEDS: u64 = 1_200;
+const SEEDS: u64 = 3_000;
 
 /// Tests that the seeds are shared out to, so that they run on several cores.
 const SHARDS: u64 = 4;
@@ -90,4 +90,88 @@ fn the_same_seed_is_the_same_run() {
         let (Trace::Keep(one), Trace::Keep(two)) = (one, two) else { unreachable!() };
         assert!(one == two, "two runs of seed {seed} differ");
     }
+}
+
+// Seeds that failed once, each with what had happened. A seed means the same as long as the
+// model draws the same numbers in the same order.
+
+/// A provider counts its sync and its updates, not the step 2 with which it answers a step 1 that
+/// the server sends in between. "Saved" for that was one too many: the next change looked saved
+/// while it was still on its way.
+#[test]
+fn an_answer_to_a_question_of_the_servers_own_earns_nothing_by_itself() {
+    run(365);
+}
+
+/// What was turned away after a step 2 had come was called saved together with it.
+#[test]
+fn a_step_2_settles_nothing_that_came_after_it() {
+    run(10);
+}
+
+/// A y-websocket client that joined between a failed append and the new replica was never asked
+/// for what it had written offline.
+#[test]
+fn whoever_joins_while_the_log_is_read_again_is_asked_later() {
+    run(535);
+}
+
+/// An append was called failed and had been written: after the reload it was known, so it was
+/// acknowledged and never published, and what built on it was parked in every client.
+#[test]
+fn what_was_written_although_it_failed_is_shown() {
+    run(36);
+}
+
+/// The retry after such a failure found everything known, nothing was committed, and those who had
+/// been turned away meanwhile were never asked again.
+#[test]
+fn whoever_was_turned_away_is_asked_when_a_retry_has_nothing_to_append() {
+    run(173);
+}
+
+/// Behind one update that was turned away all others in the pipe left holes; each was asked for,
+/// and the seventeenth was put into quarantine.
+#[test]
+fn one_lost_update_is_asked_for_once() {
+    run(32);
+}
+
+/// With durability "process" the difference for a stalled author held its own changes before they
+/// were on disk, which its client takes for an acknowledgement.
+#[test]
+fn an_author_that_catches_up_waits_for_the_disk() {
+    run(63);
+}
+
+/// With durability "process" a reader's step 2 was called saved because the replica had it.
+#[test]
+fn a_reader_that_repeats_what_is_not_on_disk_waits_for_it() {
+    run(5);
+}
+
+/// The word that somebody had left was published while the session was stalled, and the catch-up
+/// told only who was here: a ghost stayed on that screen.
+#[test]
+fn a_session_that_stalled_hears_who_has_left() {
+    run(49);
+}
+
+/// A viewer without a state of its own reflected somebody who had just left: its first frame, so
+/// the id became its own, and the real client's changes were turned down.
+#[test]
+fn a_reflection_does_not_bring_anybody_back() {
+    run(478);
+}
+
+/// An owner did not answer, and its id went to the session of the held update, which had left.
+#[test]
+fn an_id_is_not_handed_to_who_has_left() {
+    run(13);
+}
+
+/// After a power cut everybody brings what everybody has lost. Each waited for the other's word.
+#[test]
+fn survivors_carry_each_others_lost_changes() {
+    run(2_477);
 }

@@ -209,7 +209,7 @@ impl Sim {
         match reply {
             Reply::Saved if link.who != Who::Hostile => link.hears_saved(self.ledger.durable()),
             Reply::NotSaved { .. } => link.was_turned_down = true,
-            Reply::SyncStep1 { .. } => link.is_asked = true,
+            Reply::SyncStep1 { .. } => link.questions += 1,
             _ => {}
         }
         link.push(reply, None);
@@ -273,7 +273,7 @@ impl Sim {
         assert!(self.ledger.append().is_none(), "flushed while something is on its way");
         let durable = self.ledger.durable();
         for link in self.links.values().filter(|link| link.is_here(self.starts)) {
-            let is_behind = link.was_turned_down || link.is_asked;
+            let is_behind = link.was_turned_down || link.questions > 0;
             let counts = link.kind.may_write && link.who != Who::Hostile && !is_behind;
             let unsettled = link.unsettled(durable).filter(|_| counts);
             assert_eq!(unsettled, None, "flushed without a change of client {}", link.kind.id);
