@@ -38,6 +38,8 @@ pub struct Hostile {
     pub forged: BTreeSet<Bytes>,
     /// Those of them that no editor makes.
     pub damaged: BTreeSet<Bytes>,
+    /// Client ids about which it has lied in awareness: whose they are may be in doubt for a while.
+    pub slandered: BTreeSet<u64>,
 }
 
 impl Hostile {
@@ -63,6 +65,7 @@ impl Hostile {
             known: BTreeSet::new(),
             forged: BTreeSet::new(),
             damaged: BTreeSet::new(),
+            slandered: BTreeSet::new(),
         }
     }
 
@@ -115,6 +118,7 @@ impl Sim {
             9 => {
                 let seen = self.clients.iter().find(|client| client.kind.is_seen);
                 let victim = seen.map(|client| (client.kind.id, client.awareness_clock() + 1));
+                self.hostile.slandered.extend(victim.map(|(client, _)| client));
                 victim.map(|(client, clock)| {
                     let state = if self.rng.bool() { "null" } else { r#"{"name":"somebody"}"# };
                     Message::Awareness {

@@ -122,10 +122,11 @@ impl Link {
         self.part == Part::Here && self.start == starts
     }
 
-    /// Its client is known and has answered all that it was asked.
+    /// Its client is known, has answered all that it was asked, and nothing is on its way.
     pub fn answers(&self, starts: u64) -> bool {
         let is_open = self.is_here(starts) && self.client_end == ClientEnd::Open;
-        is_open && self.is_known && self.questions == 0
+        let is_quiet = self.up.is_empty() && self.down.is_empty() && self.questions == 0;
+        is_open && is_quiet && self.is_known
     }
 
     /// Queues a reply, if the dialect has a word for it and, where it must not be over a number of
