@@ -522,8 +522,15 @@ impl Core {
             return self.turn_down(session, MAY_NOT_WRITE);
         }
         self.release_held(session);
-        self.syncs
-            .retain(|sync| sync.session != session || !matches!(sync.kind, SyncKind::Claim(..)));
+        let mut credit = credit;
+        // A later step 2 covers what an earlier one brought, and earns what that would have earned.
+        self.syncs.retain(|sync| match &sync.kind {
+            SyncKind::Claim(_, earlier) if sync.session == session => {
+                credit.count += if earlier.syncs == credit.syncs { earlier.count } else { 0 };
+                false
+            }
+            _ => true,
+        });
         self.syncs.push(Sync { session, kind: SyncKind::Claim(summary, credit) });
     }
 
