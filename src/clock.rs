@@ -1,7 +1,8 @@
 //! The only place that asks what time it is.
 //!
 //! Monotonic time follows tokio's clock, so that a test can pause and advance it; wall-clock time
-//! is only ever written down, never compared.
+//! is written down, and compared with nothing but the times in tokens and share links, which other
+//! machines understand.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -36,4 +37,9 @@ impl Clock {
 pub fn unix_ms() -> i64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Wall-clock time in seconds since 1970 (UTC), as tokens count it.
+pub fn unix_s() -> u64 {
+    u64::try_from(unix_ms() / 1_000).unwrap_or_default()
 }

@@ -30,6 +30,8 @@ pub struct Config {
     pub anonymous: Anonymous,
     /// Web origins whose pages may open a socket, beside the server's own (`https://wiki.example`).
     pub allowed_origins: Vec<String>,
+    /// Tokens: which are accepted.
+    pub auth: Auth,
     /// Logging.
     pub log: Log,
     /// Intervals and deadlines.
@@ -62,6 +64,27 @@ pub enum Anonymous {
     Read,
     /// Read and write.
     Write,
+}
+
+/// Which tokens are accepted. Without a key of any kind everybody is anonymous and tokens are not
+/// looked at; with one, a token that is not accepted is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    /// Files with a secret each, for tokens signed with HS256. The first one signs; the others are
+    /// still accepted, so that a secret can be changed while its tokens are about.
+    pub secret_files: Vec<PathBuf>,
+    /// PEM files with a public key each: Ed25519 (EdDSA), RSA (RS256) or P-256 (ES256).
+    pub public_key_files: Vec<PathBuf>,
+    /// Where a JSON Web Key Set is: an https address, an http address of this machine, or a file.
+    /// Empty: nowhere.
+    pub jwks: String,
+    /// The key set is read again this often, and when a token names a key that is not in it.
+    pub jwks_refresh_s: u64,
+    /// What tokens must name as their audience (`aud`). Empty: tokens that name one are refused.
+    pub audience: String,
+    /// What tokens must name as their issuer (`iss`). Empty: it is not looked at.
+    pub issuer: String,
 }
 
 /// Logging.
@@ -174,9 +197,23 @@ impl Default for Config {
             durability: Durability::Disk,
             anonymous: Anonymous::Auto,
             allowed_origins: Vec::new(),
+            auth: Auth::default(),
             log: Log { filter: "info,actix_server=warn".into(), format: LogFormat::Text },
             timing: Timing::default(),
             limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self {
+            secret_files: Vec::new(),
+            public_key_files: Vec::new(),
+            jwks: String::new(),
+            jwks_refresh_s: 300,
+            audience: String::new(),
+            issuer: String::new(),
         }
     }
 }
@@ -303,6 +340,10 @@ impl Config {
             "timing.ping_interval_ms must be at least 1 and under timing.peer_timeout_ms",
         );
         require(timing.filler_interval_ms >= 1, "timing.filler_interval_ms must be at least 1");
+        require(
+            (10..=86_400).contains(&self.auth.jwks_refresh_s),
+            "auth.jwks_refresh_s must be between 10 and 86400",
+        );
         if faults.is_empty() { Ok(()) } else { Err(ConfigError(faults)) }
     }
 }

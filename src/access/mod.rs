@@ -3,14 +3,22 @@
 //! Today everybody is anonymous and has the level that the operator gave to anonymous callers.
 //! `session` asks before it lets a message through; nothing else decides about rights.
 
+pub mod jwks;
+mod keys;
 mod level;
 mod origin;
+mod pattern;
+mod token;
 
 use crate::config::{Anonymous, Config};
 use crate::id::DocumentId;
 
-pub use level::Level;
+pub use keys::{KeyError, Keys, SignError};
+pub use level::{Level, UnknownLevel};
 pub use origin::OriginRule;
+pub use pattern::{PATTERN_BYTES_MAX, Pattern, PatternError};
+pub(crate) use token::peek;
+pub use token::{Claims, TOKEN_BYTES_MAX, TOKEN_TEXT_BYTES_MAX, TokenError};
 
 /// Decides about levels.
 #[derive(Debug, Clone)]
