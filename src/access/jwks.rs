@@ -301,12 +301,12 @@ impl Jwk {
         }
         let key = match (self.kty.as_str(), self.crv.as_deref()) {
             ("OKP", Some("Ed25519")) => {
-                let x = <[u8; 32]>::try_from(bytes(&self.x)?).ok()?;
+                let x = coordinate(&self.x)?;
                 Key::ed25519(&ed25519_dalek::VerifyingKey::from_bytes(&x).ok()?)?
             }
             ("EC", Some("P-256")) => {
-                let (x, y) = (bytes(&self.x)?, bytes(&self.y)?);
-                let point = [&[4], &*x, &*y].concat();
+                // The first byte says that both coordinates follow (SEC 1, 2.3.3).
+                let point = [&[4][..], &coordinate(&self.x)?, &coordinate(&self.y)?].concat();
                 Key::p256(&p256::PublicKey::from_sec1_bytes(&point).ok()?)
             }
             ("RSA", _) => {
@@ -318,6 +318,10 @@ impl Jwk {
         let alg_fits = self.alg.as_deref().is_none_or(|alg| key.is_for(alg));
         alg_fits.then(|| key.with_id(self.kid.as_deref()))
     }
+}
+
+fn coordinate(part: &Option<String>) -> Option<[u8; 32]> {
+    bytes(part)?.try_into().ok()
 }
 
 fn bytes(part: &Option<String>) -> Option<Vec<u8>> {

@@ -1,6 +1,7 @@
 //! Arguments to commands.
 
 mod serve;
+mod token;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ use crate::config::{Anonymous, Config, ConfigError, Durability, LogFormat};
   coscribe --listen 0.0.0.0:80 --anonymous write   let everybody in the network write
   coscribe serve --database /var/lib/notes.db --log-format json
   coscribe config > coscribe.toml            all settings with their values, to edit
+  coscribe serve --auth-secret-file secret   let in who has a token (coscribe token --help)
 
 Every setting can be given three ways; the later wins:
   limits.outbox_bytes_max = 1048576          in the file given by --config
@@ -38,6 +40,7 @@ enum Command {
     Serve(Settings),
     /// Print all settings as they would be used
     Config(Settings),
+    Token(token::Token),
 }
 
 #[derive(Debug, Args)]
@@ -56,6 +59,10 @@ struct Settings {
     /// [default: disk]
     #[arg(long, value_enum, hide_possible_values = true)]
     durability: Option<Durability>,
+    /// A secret whose tokens are accepted (HS256; `coscribe token` makes them); may be given again,
+    /// to change it
+    #[arg(long = "auth-secret-file", value_name = "FILE")]
+    auth_secret_files: Vec<PathBuf>,
     /// A web origin whose pages may connect, beside this server's own; may be given again
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<String>,
@@ -85,6 +92,9 @@ impl Settings {
         add("durability", self.durability.map(word));
         add("log.filter", self.log);
         add("log.format", self.log_format.map(word));
+        let secrets: Vec<_> =
+            self.auth_secret_files.iter().map(|path| path.to_string_lossy()).collect();
+        add("auth.secret_files", Some(secrets.join(",")).filter(|secrets| !secrets.is_empty()));
         let origins = self.allowed_origins.join(",");
         add("allowed_origins", Some(origins).filter(|origins| !origins.is_empty()));
         let env = std::env::vars_os()
@@ -104,6 +114,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             print!("{}", settings.load()?.to_toml());
             Ok(())
         }
+        Command::Token(token) => token::run(token),
     }
 }
 
@@ -135,6 +146,10 @@ mod tests {
             "127.0.0.1:0",
             "--anonymous",
             "read",
+            "--auth-secret-file",
+            "new",
+            "--auth-secret-file",
+            "old",
             "--set",
             "limits.mailbox_len=7",
         ]);
@@ -142,5 +157,6 @@ mod tests {
         assert_eq!(config.listen.port(), 0);
         assert_eq!(config.anonymous, Anonymous::Read);
         assert_eq!(config.limits.mailbox_len, 7);
+        assert_eq!(config.auth.secret_files, [PathBuf::from("new"), PathBuf::from("old")]);
     }
 }
