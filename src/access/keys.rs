@@ -324,3 +324,6 @@ fn is_readable_by_all(path: &Path) -> bool {
 fn is_readable_by_all(_path: &Path) -> bool {
     false
 }
+
+#[cfg(test)]
+pub(super) mod tests;
