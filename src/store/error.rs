@@ -55,7 +55,7 @@ pub enum OpenError {
     },
 }
 
-/// Why a document cannot be loaded. It must not be served, and not be written to.
+/// Why something cannot be read. A document that cannot be loaded must not be served, and not be written to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
     /// The log is damaged; trying again does not help.
@@ -68,6 +68,9 @@ pub enum LoadError {
         /// What is wrong with it, in words that follow "update 5 …".
         what: String,
     },
+    /// It was deleted; it can be loaded again when it is brought back.
+    #[error("the document is deleted")]
+    Deleted,
     /// The database cannot be read now; try again later.
     #[error("the database cannot be read: {why}")]
     Unavailable {
@@ -97,6 +100,9 @@ pub enum AppendError {
         /// Which rule it breaks.
         why: String,
     },
+    /// The document is deleted: nothing is added to it until it is brought back.
+    #[error("the document is deleted")]
+    Deleted,
     /// The database failed in some other way. A later request may succeed.
     #[error("the database cannot be written: {why}")]
     Failed {

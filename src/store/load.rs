@@ -32,7 +32,7 @@ pub(super) async fn check(readers: &SqlitePool) -> Result<(), LoadError> {
     Ok(())
 }
 
-const FIND_DOCUMENT: &str = "SELECT id FROM documents WHERE name = ?1";
+const FIND_DOCUMENT: &str = "SELECT id, deleted_at IS NOT NULL FROM documents WHERE name = ?1";
 
 /// See [`Store::load`](super::Store::load).
 pub(super) async fn load(
@@ -42,13 +42,15 @@ pub(super) async fn load(
 ) -> Result<Stored, LoadError> {
     // One transaction, so that snapshot and tail are of the same moment.
     let mut view = readers.begin().await.map_err(unavailable)?;
-    let row: Option<i64> = sqlx::query_scalar(FIND_DOCUMENT)
+    let found: Option<(i64, bool)> = sqlx::query_as(FIND_DOCUMENT)
         .bind(document.as_str())
         .fetch_optional(&mut *view)
         .await
         .map_err(unavailable)?;
-    let Some(row) = row else {
-        return Ok(Stored::default());
+    let row = match found {
+        None => return Ok(Stored::default()),
+        Some((_, true)) => return Err(LoadError::Deleted),
+        Some((row, false)) => row,
     };
     let snapshot = load_sound_snapshot(&mut view, document, row, below).await?;
     let base = snapshot.as_ref().map_or(Seq(0), |(seq, _)| *seq);
@@ -166,7 +168,7 @@ pub(super) async fn load_snapshot(
     Ok(bytes.map(Bytes::from))
 }
 
-fn unavailable(error: sqlx::Error) -> LoadError {
+pub(super) fn unavailable(error: sqlx::Error) -> LoadError {
     LoadError::Unavailable { why: error.to_string() }
 }
 

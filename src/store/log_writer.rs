@@ -20,10 +20,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::error::result_code;
+use super::links::LinkChange;
 use super::open::Opened;
-use super::transaction::{self, Answers, Head, Written};
+use super::revocations::RevocationChange;
+use super::transaction::{self, Answers, Committed, Done, Head};
 use super::wal::{Waiting, WalFile, WalSyncer};
-use super::{AppendError, Commit, Durability, LogRecord, State, StoreOptions};
+use super::{AppendError, Durability, LogRecord, State, StoreOptions};
 use crate::id::{DocumentId, Seq};
 
 /// Documents whose place in the log is remembered; past that all are asked for anew.
@@ -39,16 +41,36 @@ pub(super) enum Command {
     Close,
 }
 
-/// One change to one document.
+/// One change.
 pub(super) struct Request {
-    pub(super) document: DocumentId,
     pub(super) change: Change,
     /// The caller may be gone: then nobody hears the answer, and the change stands.
-    pub(super) answer: oneshot::Sender<Result<Commit, AppendError>>,
+    pub(super) answer: oneshot::Sender<Result<Written, AppendError>>,
+}
+
+/// The good answer to a request.
+pub(super) struct Written {
+    pub(super) done: Done,
+    /// As [`Commit::durable`](super::Commit::durable).
+    pub(super) durable: Option<oneshot::Receiver<()>>,
 }
 
 /// What is to be written.
 pub(super) enum Change {
+    Document(DocumentId, DocumentChange),
+    Link(LinkChange),
+    Revocation(RevocationChange),
+}
+
+/// What is to be written of one document.
+pub(super) enum DocumentChange {
+    Create {
+        at_ms: i64,
+    },
+    Delete {
+        at_ms: i64,
+    },
+    Undelete,
     Append(Vec<LogRecord>),
     Snapshot {
         seq: Seq,
@@ -71,12 +93,51 @@ pub(super) enum Change {
 impl Change {
     fn bytes(&self) -> usize {
         match self {
+            Self::Document(_, change) => change.bytes(),
+            Self::Link(_) | Self::Revocation(_) => ROW_BYTES,
+        }
+    }
+}
+
+impl DocumentChange {
+    fn bytes(&self) -> usize {
+        match self {
             Self::Append(records) => {
                 records.iter().map(|record| ROW_BYTES + record.bytes.len()).sum()
             }
             Self::Snapshot { bytes, .. } => ROW_BYTES + bytes.len(),
             Self::Quarantine { record, .. } => ROW_BYTES + record.bytes.len(),
-            Self::ThinSnapshots { .. } | Self::DropSnapshot { .. } => ROW_BYTES,
+            Self::Create { .. }
+            | Self::Delete { .. }
+            | Self::Undelete
+            | Self::ThinSnapshots { .. }
+            | Self::DropSnapshot { .. } => ROW_BYTES,
+        }
+    }
+
+    /// Whether a deleted document refuses it. What only removes a snapshot, which is a cache, ends
+    /// the work on one that was written before.
+    pub(super) fn adds(&self) -> bool {
+        match self {
+            Self::Create { .. }
+            | Self::Append(_)
+            | Self::Snapshot { .. }
+            | Self::Quarantine { .. } => true,
+            Self::Delete { .. }
+            | Self::Undelete
+            | Self::ThinSnapshots { .. }
+            | Self::DropSnapshot { .. } => false,
+        }
+    }
+
+    /// Whether it must stay in order with the others of its document, come what may.
+    fn is_ordered(&self) -> bool {
+        match self {
+            Self::Create { .. } | Self::Delete { .. } | Self::Undelete | Self::Append(_) => true,
+            Self::Snapshot { .. }
+            | Self::ThinSnapshots { .. }
+            | Self::DropSnapshot { .. }
+            | Self::Quarantine { .. } => false,
         }
     }
 }
@@ -202,16 +263,16 @@ impl LogWriter {
         };
         let mut waiting = Waiting::new();
         for (request, answer) in requests.into_iter().zip(answers) {
-            let commit = answer.map(|last| {
+            let written = answer.map(|done| {
                 let durable = self.syncer.is_some().then(|| {
                     let (synced, durable) = oneshot::channel();
                     waiting.push(synced);
                     durable
                 });
-                Commit { last, durable }
+                Written { done, durable }
             });
             // The caller may have stopped waiting.
-            let _ = request.answer.send(commit);
+            let _ = request.answer.send(written);
         }
         if let Some(syncer) = &self.syncer
             && !waiting.is_empty()
@@ -235,14 +296,14 @@ impl LogWriter {
             },
         };
         match transaction::write(&mut connection, &self.heads, requests).await {
-            Ok(written) => {
+            Ok(committed) => {
                 self.connection = Some(connection);
                 if let Err(lost) = self.wal.check() {
                     return Err(self.fold_in_lost_wal(&lost).await);
                 }
-                self.count(&written, started);
-                self.remember(written.heads);
-                Ok(written.answers)
+                self.count(&committed, started);
+                self.remember(committed.heads);
+                Ok(committed.answers)
             }
             Err(error) => {
                 // SQLite may or may not have rolled back by itself; closing settles it, and whether
@@ -274,14 +335,14 @@ impl LogWriter {
         error.into()
     }
 
-    fn count(&self, written: &Written, started: Instant) {
+    fn count(&self, committed: &Committed, started: Instant) {
         let add = |counter: &AtomicU64, value: u64| counter.fetch_add(value, Ordering::Relaxed);
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         add(&self.state.commits, 1);
         add(&self.state.commit_micros, micros);
-        add(&self.state.requests, written.answers.len() as u64);
-        add(&self.state.rows, written.rows);
-        add(&self.state.bytes, written.bytes);
+        add(&self.state.requests, committed.answers.len() as u64);
+        add(&self.state.rows, committed.rows);
+        add(&self.state.bytes, committed.bytes);
     }
 
     fn remember(&mut self, heads: HashMap<DocumentId, Head>) {
@@ -314,14 +375,16 @@ impl LogWriter {
 }
 
 /// Divides a batch, in order. The appends of a document stay together: when the first fails, what
-/// was meant to follow it must not get through. Everything else stands alone: no append fails
-/// because a snapshot finds no space.
+/// was meant to follow it must not get through. So do its creation and deletion, or an append would
+/// get past them. Everything else stands alone: no append fails because a snapshot finds no space.
 fn split(batch: Vec<Request>) -> Vec<Vec<Request>> {
     let mut places: HashMap<DocumentId, usize> = HashMap::new();
     let mut groups: Vec<Vec<Request>> = Vec::new();
     for request in batch {
         let place = match &request.change {
-            Change::Append(_) => *places.entry(request.document.clone()).or_insert(groups.len()),
+            Change::Document(document, change) if change.is_ordered() => {
+                *places.entry(document.clone()).or_insert(groups.len())
+            }
             _ => groups.len(),
         };
         if place == groups.len() {

@@ -10,15 +10,24 @@
 //! - **A failed append** was not acknowledged, and is not in the log unless the failure struck
 //!   between the write and the answer. Callers drop the replica and load again.
 //! - **A dropped future** does not withdraw a request that is already queued.
+//! - **A deleted document** keeps its rows. Nothing is added to it and it is not loaded, until it is
+//!   brought back.
 //! - **Reads** check every row. What does not match its checksum, or is missing, is an error, never
 //!   an older or shorter document.
 //!
+//! Share links and revocations are kept here as well; what they mean is for `access` to say. What
+//! is changed of them, and the creation or deletion of a document, is on disk before the answer,
+//! with either durability.
+//!
 //! Only this module has SQL. It knows nothing of what the bytes mean.
 
+mod documents;
 mod error;
+mod links;
 mod load;
 mod log_writer;
 mod open;
+mod revocations;
 mod transaction;
 mod wal;
 
@@ -37,10 +46,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use crate::config::Durability;
 use crate::id::{ConnectionId, DocumentId, Seq};
-use log_writer::{Change, Command, LogWriter, Request};
+use log_writer::{Change, Command, DocumentChange, LogWriter, Request, Written};
 use open::Tuning;
 
+pub use documents::DocumentStatus;
 pub use error::{AppendError, LoadError, OpenError};
+pub use links::{ENDED_LINKS_MAX, ShareLink};
+pub use revocations::{Revocation, RevocationKind};
 
 /// The longest update or snapshot, in bytes. Longer ones are [`AppendError::Refused`]; `config`
 /// sets much smaller limits for what comes from the network.
@@ -180,7 +192,8 @@ impl Store {
     /// with a wrong checksum is skipped with a warning; the whole log is the last resort.
     ///
     /// # Errors
-    /// [`LoadError::Corrupt`] when an update is damaged or missing.
+    /// [`LoadError::Corrupt`] when an update is damaged or missing, [`LoadError::Deleted`] when the
+    /// document is deleted.
     pub async fn load(
         &self,
         document: &DocumentId,
@@ -196,6 +209,8 @@ impl Store {
     ///
     /// # Errors
     /// See [`AppendError`]: nothing was acknowledged, and the next request is tried anew.
+    /// [`AppendError::Deleted`] when the document is deleted, as for everything that would add to
+    /// it.
     pub async fn append(
         &self,
         document: DocumentId,
@@ -207,7 +222,9 @@ impl Store {
         for record in &records {
             check_len(record.bytes.len())?;
         }
-        self.request(document, Change::Append(records)).await
+        let append = DocumentChange::Append(records);
+        let Written { done, durable } = self.request(Change::Document(document, append)).await?;
+        Ok(Commit { last: done.last, durable })
     }
 
     /// Stores the whole state of `document` as of `seq`.
@@ -225,14 +242,14 @@ impl Store {
         at_ms: i64,
     ) -> Result<(), AppendError> {
         check_len(bytes.len())?;
-        let written = Change::Snapshot { seq, bytes: bytes.clone(), at_ms };
-        self.request(document.clone(), written).await?;
+        let request = |change| self.request(Change::Document(document.clone(), change));
+        request(DocumentChange::Snapshot { seq, bytes: bytes.clone(), at_ms }).await?;
         let stored = load::load_snapshot(&self.readers, &document, seq).await;
         if stored.as_ref().is_ok_and(|stored| stored.as_ref() == Some(&bytes)) {
-            self.request(document, Change::ThinSnapshots { newest: seq }).await?;
+            request(DocumentChange::ThinSnapshots { newest: seq }).await?;
             return Ok(());
         }
-        self.request(document, Change::DropSnapshot { seq }).await?;
+        request(DocumentChange::DropSnapshot { seq }).await?;
         let why = match stored {
             Ok(_) => "the snapshot read back is not the one written".into(),
             Err(error) => format!("the snapshot cannot be read back: {error}"),
@@ -251,7 +268,8 @@ impl Store {
         reason: String,
     ) -> Result<(), AppendError> {
         check_len(record.bytes.len())?;
-        self.request(document, Change::Quarantine { record, reason }).await?;
+        let quarantine = DocumentChange::Quarantine { record, reason };
+        self.request(Change::Document(document, quarantine)).await?;
         Ok(())
     }
 
@@ -292,9 +310,23 @@ impl Store {
         }
     }
 
-    async fn request(&self, document: DocumentId, change: Change) -> Result<Commit, AppendError> {
+    /// Whether `change` found anything to do; answered when it is on disk.
+    async fn change(&self, change: Change) -> Result<bool, AppendError> {
+        let Written { done, durable } = self.request(change).await?;
+        if let Some(durable) = durable
+            && durable.await.is_err()
+        {
+            let why = self.state.broken.get();
+            return Err(
+                why.map_or(AppendError::Closed, |why| AppendError::Broken { why: why.clone() })
+            );
+        }
+        Ok(done.changed)
+    }
+
+    async fn request(&self, change: Change) -> Result<Written, AppendError> {
         let (answer, answered) = oneshot::channel();
-        let request = Request { document, change, answer };
+        let request = Request { change, answer };
         self.commands.send(Command::Write(request)).await.map_err(|_| AppendError::Closed)?;
         answered.await.map_err(|_| AppendError::Closed)?
     }

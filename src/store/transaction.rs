@@ -11,7 +11,7 @@ use bytes::Bytes;
 use sqlx::sqlite::SqliteConnection;
 
 use super::load::checksum;
-use super::log_writer::{Change, Request};
+use super::log_writer::{Change, DocumentChange, Request};
 use super::{AppendError, LogRecord, QUARANTINE_ROWS_MAX};
 use crate::id::{DocumentId, Seq};
 
@@ -21,13 +21,23 @@ pub(super) struct Head {
     /// Key in `documents`; None before the first row.
     row: Option<i64>,
     last: Seq,
+    is_deleted: bool,
 }
 
-/// For each request the end of its document's log after it, or why that request was left out.
-pub(super) type Answers = Vec<Result<Seq, AppendError>>;
+/// What became of a request.
+#[derive(Clone, Copy)]
+pub(super) struct Done {
+    /// The end of its document's log after it; 0 for what is not about a document.
+    pub(super) last: Seq,
+    /// Whether anything was to be done.
+    pub(super) changed: bool,
+}
+
+/// For each request what became of it, or why it was left out.
+pub(super) type Answers = Vec<Result<Done, AppendError>>;
 
 /// What a committed transaction has done.
-pub(super) struct Written {
+pub(super) struct Committed {
     pub(super) answers: Answers,
     /// The documents it touched, as they are now.
     pub(super) heads: HashMap<DocumentId, Head>,
@@ -44,20 +54,20 @@ pub(super) async fn write(
     connection: &mut SqliteConnection,
     known: &HashMap<DocumentId, Head>,
     requests: &[Request],
-) -> Result<Written, sqlx::Error> {
+) -> Result<Committed, sqlx::Error> {
     // IMMEDIATE takes the write lock at once: waiting for it later is not possible after a read.
     sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
     let mut batch = Batch { connection, known, heads: HashMap::new(), rows: Vec::new() };
     let mut answers = Answers::with_capacity(requests.len());
     for request in requests {
-        answers.push(batch.apply(request).await?);
+        answers.push(batch.apply(&request.change).await?);
     }
     let Batch { connection, heads, rows, .. } = batch;
     insert_updates(connection, &rows).await?;
     sqlx::query("COMMIT").execute(connection).await?;
 
     let bytes = rows.iter().map(|row| row.record.bytes.len() as u64).sum();
-    Ok(Written { answers, heads, rows: rows.len() as u64, bytes })
+    Ok(Committed { answers, heads, rows: rows.len() as u64, bytes })
 }
 
 /// A transaction on its way.
@@ -81,26 +91,52 @@ struct Row<'a> {
 impl<'a> Batch<'a> {
     async fn apply(
         &mut self,
-        request: &'a Request,
-    ) -> Result<Result<Seq, AppendError>, sqlx::Error> {
-        let document = &request.document;
+        change: &'a Change,
+    ) -> Result<Result<Done, AppendError>, sqlx::Error> {
+        let changed = match change {
+            Change::Document(document, change) => {
+                return self.apply_to_document(document, change).await;
+            }
+            Change::Link(change) => change.write(self.connection).await?,
+            Change::Revocation(change) => change.write(self.connection).await?,
+        };
+        Ok(changed.map(|changed| Done { last: Seq(0), changed }))
+    }
+
+    async fn apply_to_document(
+        &mut self,
+        document: &DocumentId,
+        change: &'a DocumentChange,
+    ) -> Result<Result<Done, AppendError>, sqlx::Error> {
         let head = self.head(document).await?;
-        match &request.change {
-            Change::Append(records) => self.append(document, records).await?,
-            Change::Snapshot { seq, bytes, at_ms } => {
+        if head.is_deleted && change.adds() {
+            return Ok(Err(AppendError::Deleted));
+        }
+        let mut changed = true;
+        match change {
+            DocumentChange::Create { at_ms } => {
+                changed = head.row.is_none();
+                self.row(document, *at_ms).await?;
+            }
+            DocumentChange::Delete { at_ms } => {
+                changed = self.set_deleted(document, Some(*at_ms)).await?;
+            }
+            DocumentChange::Undelete => changed = self.set_deleted(document, None).await?,
+            DocumentChange::Append(records) => self.append(document, records).await?,
+            DocumentChange::Snapshot { seq, bytes, at_ms } => {
                 let (Some(row), true) = (head.row, *seq >= Seq(1) && *seq <= head.last) else {
                     let why = format!("a snapshot at {seq}, but the log ends at {}", head.last);
                     return Ok(Err(AppendError::Refused { why }));
                 };
                 self.insert_snapshot(document, row, *seq, bytes, *at_ms).await?;
             }
-            Change::ThinSnapshots { newest } => self.thin_snapshots(head, *newest).await?,
-            Change::DropSnapshot { seq } => self.drop_snapshot(head, *seq).await?,
-            Change::Quarantine { record, reason } => {
+            DocumentChange::ThinSnapshots { newest } => self.thin_snapshots(head, *newest).await?,
+            DocumentChange::DropSnapshot { seq } => self.drop_snapshot(head, *seq).await?,
+            DocumentChange::Quarantine { record, reason } => {
                 self.quarantine(document, record, reason).await?;
             }
         }
-        Ok(Ok(self.head(document).await?.last))
+        Ok(Ok(Done { last: self.head(document).await?.last, changed }))
     }
 
     async fn head(&mut self, document: &DocumentId) -> Result<Head, sqlx::Error> {
@@ -126,6 +162,26 @@ impl<'a> Batch<'a> {
         Ok(row)
     }
 
+    /// Marks the document as deleted or as live; false if it is that already, or not there.
+    async fn set_deleted(
+        &mut self,
+        document: &DocumentId,
+        at_ms: Option<i64>,
+    ) -> Result<bool, sqlx::Error> {
+        let head = self.head(document).await?;
+        let is_deleted = at_ms.is_some();
+        let Some(row) = head.row.filter(|_| head.is_deleted != is_deleted) else {
+            return Ok(false);
+        };
+        sqlx::query("UPDATE documents SET deleted_at = ?2 WHERE id = ?1")
+            .bind(row)
+            .bind(at_ms)
+            .execute(&mut *self.connection)
+            .await?;
+        self.heads.insert(document.clone(), Head { is_deleted, ..head });
+        Ok(true)
+    }
+
     async fn append(
         &mut self,
         document: &DocumentId,
@@ -133,13 +189,14 @@ impl<'a> Batch<'a> {
     ) -> Result<(), sqlx::Error> {
         let created_ms = records.first().map_or(0, |record| record.at_ms);
         let row = self.row(document, created_ms).await?;
-        let mut last = self.head(document).await?.last;
+        let head = self.head(document).await?;
+        let mut last = head.last;
         for record in records {
             last = Seq(last.0 + 1);
             let checksum = checksum(document, last, &record.bytes);
             self.rows.push(Row { document: row, seq: last, checksum, record });
         }
-        self.heads.insert(document.clone(), Head { row: Some(row), last });
+        self.heads.insert(document.clone(), Head { last, ..head });
         Ok(())
     }
 
@@ -222,14 +279,16 @@ async fn load_head(
     document: &DocumentId,
 ) -> Result<Head, sqlx::Error> {
     const HEAD: &str = "SELECT id, \
-         coalesce((SELECT max(seq) FROM updates WHERE document = documents.id), 0) \
-         FROM documents WHERE name = ?1";
+         coalesce((SELECT max(seq) FROM updates WHERE document = documents.id), 0), \
+         deleted_at IS NOT NULL FROM documents WHERE name = ?1";
 
-    let found: Option<(i64, i64)> =
+    let found: Option<(i64, i64, bool)> =
         sqlx::query_as(HEAD).bind(document.as_str()).fetch_optional(connection).await?;
     Ok(match found {
-        Some((row, last)) => Head { row: Some(row), last: Seq(last.cast_unsigned()) },
-        None => Head { row: None, last: Seq(0) },
+        Some((row, last, is_deleted)) => {
+            Head { row: Some(row), last: Seq(last.cast_unsigned()), is_deleted }
+        }
+        None => Head { row: None, last: Seq(0), is_deleted: false },
     })
 }
 

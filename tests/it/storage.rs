@@ -1,9 +1,13 @@
-//! A damaged database: no document is served in part, and none is hurt by another's damage.
+//! A damaged database: no document is served in part, and none is hurt by another's damage. A
+//! database of an earlier version: it is served as its own server would.
 
 use coscribe::config::Config;
 
 use crate::support::wire::{self, Said};
-use crate::support::{Database, Dialect, Editor, Server, Socket};
+use crate::support::{Database, Dialect, Editor, Home, Server, Socket};
+
+const SCHEMA_1: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/databases/schema-1.sqlite");
 
 /// A document whose log is damaged must never be served, not even the part that can be read: the
 /// first client to see it would take what is missing for deleted.
@@ -68,4 +72,20 @@ async fn a_damaged_snapshot_is_passed_over_and_the_log_is_read_instead() {
         assert_eq!(bo.text(), "one two three four ");
         bo.save_text("five").await;
     }
+}
+
+#[actix::test]
+async fn a_database_of_schema_1_is_served_and_written_on() {
+    let home = Home::new();
+    std::fs::copy(SCHEMA_1, home.database()).expect("a copy of the database");
+    let server = Server::start_at(home, |_| {});
+    let mut ann = Editor::open(&server, Dialect::YWebsocket, "team/minutes").await;
+    assert_eq!(ann.text(), "Minutes of Monday: Ann and Bo agree.");
+    ann.save_text(" And Cy.").await;
+
+    let server = Server::start_at(server.stop(), |_| {});
+    let bo = Editor::open(&server, Dialect::Hocuspocus, "team/minutes").await;
+    assert_eq!(bo.text(), "Minutes of Monday: Ann and Bo agree. And Cy.");
+    let cy = Editor::open(&server, Dialect::Hocuspocus, "Größe ✓").await;
+    assert_eq!(cy.text(), "Ein Satz.");
 }

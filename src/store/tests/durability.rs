@@ -87,6 +87,28 @@ async fn after_a_failed_fsync_nothing_is_durable_and_nothing_is_written() {
     assert_eq!(append(&store, "a", 3..=3).await, Seq(3));
 }
 
+#[tokio::test]
+async fn a_deletion_is_answered_after_an_fsync_with_process_durability_too() {
+    let place = Place::new();
+    let (store, mut held) = HeldSync::open(&place).await;
+    let created = store.create(document("a"), 1);
+    held.finish.send(Ok(())).unwrap();
+    assert_eq!(created.await, Ok(true));
+    held.began.recv().await.unwrap();
+
+    let mut deleted = Box::pin(store.delete(document("a"), 1));
+    // Polled once: it is in the queue.
+    assert!(futures_util::FutureExt::now_or_never(&mut deleted).is_none());
+    held.began.recv().await.unwrap();
+    assert!(futures_util::FutureExt::now_or_never(&mut deleted).is_none());
+    held.finish.send(Ok(())).unwrap();
+    assert_eq!(deleted.await, Ok(true));
+
+    held.finish.send(Err(io::Error::other("the disk is on fire"))).unwrap();
+    let refused = store.undelete(document("a")).await;
+    assert!(matches!(refused, Err(AppendError::Broken { .. })), "{refused:?}");
+}
+
 /// Somebody took the WAL for rubbish. A restart would not find what is written to it now.
 #[tokio::test]
 async fn a_removed_wal_ends_writing_and_loses_nothing_that_was_answered() {

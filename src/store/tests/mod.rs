@@ -2,10 +2,13 @@
 //!
 //! Damage is done with a second SQLite connection, as somebody with a shell would.
 
+mod access;
 mod damage;
+mod documents;
 mod durability;
 mod failures;
 mod log;
+mod migration;
 mod opening;
 
 use std::ops::RangeInclusive;

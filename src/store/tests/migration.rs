@@ -1,0 +1,100 @@
+//! Databases of earlier versions, brought up to date on open.
+
+use std::path::Path;
+
+use super::*;
+
+const SCHEMA_1: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/databases/schema-1.sqlite");
+
+/// A place with a database of an earlier version.
+fn stored(database: &str) -> Place {
+    let place = Place::new();
+    std::fs::copy(database, place.database()).unwrap();
+    place
+}
+
+const MIGRATIONS_DONE: &str = "SELECT max(version) FROM _sqlx_migrations";
+const COLUMNS_OF_DOCUMENTS: &str = "SELECT count(*) FROM pragma_table_info('documents')";
+
+#[tokio::test]
+async fn a_database_of_schema_1_keeps_its_documents() {
+    let place = stored(SCHEMA_1);
+    assert_eq!(place.number(MIGRATIONS_DONE).await, 1);
+    let store = place.open().await;
+    assert_eq!(place.number(MIGRATIONS_DONE).await, 2);
+
+    let minutes = load(&store, "team/minutes").await;
+    assert_eq!(minutes.snapshot.map(|(seq, _)| seq), Some(Seq(4)));
+    assert_eq!((minutes.tail.len(), minutes.last), (3, Seq(7)));
+    let whole = store.load(&document("team/minutes"), Some(Seq(1))).await.unwrap();
+    assert_eq!(whole.tail.len(), 7);
+    assert_eq!(load(&store, "Größe ✓").await.last, Seq(2));
+    for table in ["quarantine", "snapshots"] {
+        assert_eq!(place.number(&format!("SELECT count(*) FROM {table}")).await, 1, "{table}");
+    }
+
+    // All of them are live, and everything works on them.
+    assert_eq!(store.status(&document("Größe ✓")).await, Ok(DocumentStatus::Live));
+    assert_eq!(append(&store, "team/minutes", 8..=8).await, Seq(8));
+    assert_eq!(store.delete(document("Größe ✓"), 1).await, Ok(true));
+    store.close().await;
+    let store = place.open().await;
+    assert_eq!(load(&store, "team/minutes").await.last, Seq(8));
+    assert_eq!(store.status(&document("Größe ✓")).await, Ok(DocumentStatus::Deleted));
+}
+
+/// The statements before the one that fails have been carried out: what is left of them is what
+/// would be left of any migration that ends too early.
+#[tokio::test]
+async fn a_migration_that_fails_half_way_leaves_schema_1() {
+    let place = stored(SCHEMA_1);
+    let columns = place.number(COLUMNS_OF_DOCUMENTS).await;
+    place.sql("CREATE TABLE revocations (theirs)").await;
+    let Err(error) = Store::open(place.options(Durability::Disk)).await else {
+        panic!("opened a database that cannot be migrated")
+    };
+    assert!(matches!(&error, OpenError::Database { why, .. } if why.contains("revocations")));
+    assert_eq!(place.number(MIGRATIONS_DONE).await, 1);
+    assert_eq!(place.number(COLUMNS_OF_DOCUMENTS).await, columns);
+
+    place.sql("DROP TABLE revocations").await;
+    let store = place.open().await;
+    assert_eq!(load(&store, "team/minutes").await.last, Seq(7));
+}
+
+/// The files as a kill in the middle leaves them: all statements carried out and written to the
+/// WAL, no COMMIT.
+#[tokio::test]
+async fn a_kill_during_the_migration_leaves_schema_1() {
+    let place = stored(SCHEMA_1);
+    let mut shell = place.shell().await;
+    for statement in [
+        "PRAGMA journal_mode = WAL",
+        // Pages go to the WAL as soon as the next ones come.
+        "PRAGMA cache_size = 1",
+        "PRAGMA cache_spill = 1",
+        "BEGIN IMMEDIATE",
+        include_str!("../../../migrations/0002_access.sql"),
+        "INSERT INTO share_links WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n \
+         WHERE i < 200) SELECT i, 'd', 'read', randomblob(32), 'in the WAL', 1, NULL, NULL, NULL FROM n",
+    ] {
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut shell).await.unwrap();
+    }
+    let killed = Place::new();
+    let wal = |place: &Place| place.0.path().join("notes.db-wal");
+    std::fs::copy(place.database(), killed.database()).unwrap();
+    std::fs::copy(wal(&place), wal(&killed)).unwrap();
+    assert!(holds(&wal(&killed), b"in the WAL"), "nothing got into the WAL");
+
+    assert_eq!(killed.number(MIGRATIONS_DONE).await, 1);
+    assert_eq!(killed.number("SELECT count(*) FROM pragma_table_info('share_links')").await, 0);
+    let store = killed.open().await;
+    assert_eq!(killed.number(MIGRATIONS_DONE).await, 2);
+    assert_eq!(load(&store, "team/minutes").await.last, Seq(7));
+    assert_eq!(store.links(&document("d")).await, Ok(vec![]));
+}
+
+fn holds(file: &Path, text: &[u8]) -> bool {
+    std::fs::read(file).unwrap().windows(text.len()).any(|bytes| bytes == text)
+}
