@@ -12,7 +12,7 @@ use coscribe::config::Config;
 use coscribe::crdt::{LintLimits, Linted, Replica};
 use coscribe::document::core::{Core, CoreLimits};
 use coscribe::document::input::{About, Greeting, Input, Loaded};
-use coscribe::fanout::{self, Outbox, Port};
+use coscribe::fanout::{self, Outbox, Outlet, Port};
 use coscribe::id::{ConnectionId, Seq, SessionId};
 use coscribe::wire::{Dialect, Reply};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
@@ -69,7 +69,7 @@ fn live_core(sessions: u64) -> Core {
     for session in 1..=sessions {
         let about = About {
             connection: ConnectionId(session),
-            author: None,
+            user: None,
             greeting: Greeting::AtJoin,
             strict: false,
         };
@@ -100,23 +100,24 @@ fn flush(c: &mut Criterion) {
 }
 
 fn publish(c: &mut Criterion) {
-    let mut ports: Vec<Port> = (1..=1_000)
-        .map(|session| Port {
-            session: SessionId(session),
-            outbox: Arc::new(Outbox::new(usize::MAX)),
-            dialect: if session % 2 == 0 {
+    let outboxes: Vec<_> = (0..1_000).map(|_| Arc::new(Outbox::new(usize::MAX))).collect();
+    let mut ports: Vec<Port> = (1..)
+        .zip(&outboxes)
+        .map(|(session, outbox)| {
+            let dialect = if session % 2 == 0 {
                 Dialect::YWebsocket
             } else {
                 Dialect::Hocuspocus { address: "a document".into() }
-            },
-            stalled: false,
+            };
+            let outlet = Outlet::Socket { outbox: outbox.clone(), dialect, stalled: false };
+            Port { session: SessionId(session), outlet }
         })
         .collect();
     let update = keystrokes(100).remove(99);
     c.bench_function("publish an update to 1,000 sessions of two dialects", |b| {
         b.iter(|| {
             black_box(fanout::publish(ports.iter_mut(), &Reply::Update { update: update.clone() }));
-            ports.iter().for_each(|port| drop(port.outbox.try_next()));
+            outboxes.iter().for_each(|outbox| drop(outbox.try_next()));
         });
     });
 }

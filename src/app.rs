@@ -10,14 +10,15 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App as HttpApp, HttpServer, web};
 use anyhow::Context as _;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-use crate::access::{Access, OriginRule};
+use crate::access::{Access, OriginRule, anonymous_level, jwks};
 use crate::config::Config;
 use crate::document::actor::Shared;
 use crate::document::core::CoreLimits;
-use crate::http::{self, Doors, Site};
+use crate::http::{self, Doors, Proxies, Site};
 use crate::hub::{DocumentThreads, FlushAll, Hub};
 use crate::metrics::Metrics;
 use crate::session::Services;
@@ -37,6 +38,8 @@ pub struct App {
     hub: Addr<Hub>,
     store: Store,
     metrics: Arc<Metrics>,
+    /// Keeps the key set fresh.
+    keys: JoinHandle<()>,
     stopping: watch::Sender<bool>,
     shutdown_timeout: Duration,
 }
@@ -47,11 +50,14 @@ impl App {
     /// # Errors
     /// Says in words for people what is in the way.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
-        let access = Access::new(&config)?;
+        anonymous_level(&config)?;
+        let proxies = Proxies::new(&config)?;
         let listener = TcpListener::bind(config.listen)
             .with_context(|| format!("cannot listen on {}", config.listen))?;
         let address = listener.local_addr()?;
         let store = Store::open(store_options(&config)).await?;
+        let access = Access::new(&config, store.clone()).await?;
+        let keys = actix_web::rt::spawn(jwks::keep_fresh(access.keys().clone()));
         let metrics = Arc::new(Metrics::new());
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let threads =
@@ -71,9 +77,10 @@ impl App {
         let request_timeout = Duration::from_millis(config.timing.request_timeout_ms);
         let services = Services::new(hub.clone(), access, config, metrics.clone(), stopped);
         let services = Arc::new(services);
-        let site = Site { services, store: store.clone(), origins, doors };
+        let site = Site { services, store: store.clone(), origins, proxies, doors };
         let server = HttpServer::new(move || {
-            HttpApp::new().app_data(web::Data::new(site.clone())).configure(http::routes)
+            let app = HttpApp::new().app_data(web::Data::new(site.clone()));
+            app.configure(|config| http::routes(&site, config))
         })
         .tcp_nodelay(true)
         .client_request_timeout(request_timeout)
@@ -82,7 +89,7 @@ impl App {
         .listen(listener)?
         .run();
         let handle = server.handle();
-        Ok(Self { address, server, handle, hub, store, metrics, stopping, shutdown_timeout })
+        Ok(Self { address, server, handle, hub, store, metrics, keys, stopping, shutdown_timeout })
     }
 
     /// The address that was taken.
@@ -96,10 +103,12 @@ impl App {
     /// # Errors
     /// The server could not go on by itself.
     pub async fn run(self, signal: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, handle, hub, store, metrics, stopping, shutdown_timeout, .. } = self;
+        let Self { server, handle, hub, store, metrics, keys, stopping, shutdown_timeout, .. } =
+            self;
         let serving = actix_web::rt::spawn(server);
         signal.await;
         info!("stopping");
+        keys.abort();
         handle.pause().await;
         stopping.send_replace(true);
         if timeout(shutdown_timeout, drain(&hub, &metrics)).await.is_err() {

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::level::Level;
+
 /// In front of every environment variable that is a setting.
 const ENV_PREFIX: &str = "COSCRIBE_";
 
@@ -30,8 +32,13 @@ pub struct Config {
     pub anonymous: Anonymous,
     /// Web origins whose pages may open a socket, beside the server's own (`https://wiki.example`).
     pub allowed_origins: Vec<String>,
+    /// How people reach the server, where that is not `http://` and the `Host` that they ask for:
+    /// `https://notes.example`. In front of the addresses that the server gives out. Empty: as asked.
+    pub public_url: String,
     /// Tokens: which are accepted.
     pub auth: Auth,
+    /// Proxies in front of the server.
+    pub proxy: Proxy,
     /// Logging.
     pub log: Log,
     /// Intervals and deadlines.
@@ -62,6 +69,8 @@ pub enum Anonymous {
     None,
     /// Read, and show a cursor.
     Read,
+    /// Read and comment.
+    Comment,
     /// Read and write.
     Write,
 }
@@ -85,6 +94,29 @@ pub struct Auth {
     pub audience: String,
     /// What tokens must name as their issuer (`iss`). Empty: it is not looked at.
     pub issuer: String,
+}
+
+impl Auth {
+    /// Whether there is a key of any kind.
+    pub fn has_keys(&self) -> bool {
+        !(self.secret_files.is_empty() && self.public_key_files.is_empty() && self.jwks.is_empty())
+    }
+}
+
+/// Proxies in front of the server. Nobody else's word is taken for what they say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proxy {
+    /// Addresses (`10.0.0.7`) or networks (`10.0.0.0/8`) of proxies, whose `X-Forwarded-For` says where
+    /// a request is from. Empty: there are none.
+    pub addresses: Vec<String>,
+    /// The header in which these proxies name the user whom they have signed in. They must remove it
+    /// from what comes from outside. Empty: they sign nobody in.
+    pub user_header: String,
+    /// The header in which they give the name that others see. Empty: there is none.
+    pub name_header: String,
+    /// What users whom they have signed in may do, in every document.
+    pub level: Level,
 }
 
 /// Logging.
@@ -124,6 +156,9 @@ pub struct Timing {
     /// A client to which nothing was sent for this time gets a harmless filler, because stock
     /// clients reconnect after 30 s of silence and do not count pings.
     pub filler_interval_ms: u64,
+    /// As `filler_interval_ms`, for y-sweet clients: they reconnect 3 s after they have asked whether
+    /// something is saved and heard nothing.
+    pub y_sweet_filler_interval_ms: u64,
     /// A Hocuspocus socket that has opened no document by then is closed with 4408.
     pub login_timeout_ms: u64,
     /// A request head that has not arrived by then ends the connection.
@@ -155,8 +190,28 @@ pub struct Limits {
     pub connection_documents_max: usize,
     /// Sockets in all. At it: the upgrade is answered with 503.
     pub connections_max: usize,
-    /// Sockets from one network address. At it: the upgrade is answered with 429.
+    /// Sockets from one network address (one IPv4 address, or one /64 of IPv6). At it: the upgrade is
+    /// answered with 429.
     pub address_connections_max: usize,
+    /// Logins and requests a second from one network address, in the long run. Over it: 429, or the
+    /// login is denied.
+    pub address_logins_per_s_max: u32,
+    /// Logins and requests from one network address that may come at once.
+    pub address_logins_burst_max: u32,
+    /// Sessions of one user, in all documents. At it: further ones are denied.
+    pub user_sessions_max: usize,
+    /// Frames on a Hocuspocus socket before it has opened a document. Over it: close 4205.
+    pub unauthenticated_frames_max: u32,
+    /// Bytes on a Hocuspocus socket before it has opened a document. Over it: close 4205.
+    pub unauthenticated_bytes_max: usize,
+    /// Documents that a Hocuspocus socket may be denied before it has opened one. Over it: close 4205.
+    pub unauthenticated_documents_max: usize,
+    /// Bytes of the body of a request. Over it: 413.
+    pub request_bytes_max: usize,
+    /// Share links of one document that are neither expired nor revoked. At it: no further one.
+    pub document_links_max: u32,
+    /// Revocations in all. At it: no further one.
+    pub revocations_max: u32,
     /// Documents in memory. At it: further ones are denied until others are idle.
     pub documents_live_max: usize,
     /// Messages a second from one socket, with a burst of four seconds' worth. Over it: the socket
@@ -197,7 +252,9 @@ impl Default for Config {
             durability: Durability::Disk,
             anonymous: Anonymous::Auto,
             allowed_origins: Vec::new(),
+            public_url: String::new(),
             auth: Auth::default(),
+            proxy: Proxy::default(),
             log: Log { filter: "info,actix_server=warn".into(), format: LogFormat::Text },
             timing: Timing::default(),
             limits: Limits::default(),
@@ -218,6 +275,17 @@ impl Default for Auth {
     }
 }
 
+impl Default for Proxy {
+    fn default() -> Self {
+        Self {
+            addresses: Vec::new(),
+            user_header: String::new(),
+            name_header: String::new(),
+            level: Level::Write,
+        }
+    }
+}
+
 impl Default for Timing {
     fn default() -> Self {
         Self {
@@ -227,7 +295,8 @@ impl Default for Timing {
             ping_interval_ms: 20_000,
             peer_timeout_ms: 50_000,
             filler_interval_ms: 12_000,
-            login_timeout_ms: 60_000,
+            y_sweet_filler_interval_ms: 1_500,
+            login_timeout_ms: 10_000,
             request_timeout_ms: 10_000,
             frame_timeout_ms: 60_000,
             shutdown_timeout_ms: 8_000,
@@ -247,6 +316,15 @@ impl Default for Limits {
             connection_documents_max: 1_000,
             connections_max: 20_000,
             address_connections_max: 10_000,
+            address_logins_per_s_max: 500,
+            address_logins_burst_max: 20_000,
+            user_sessions_max: 1_000,
+            unauthenticated_frames_max: 1_000,
+            unauthenticated_bytes_max: 5 << 20,
+            unauthenticated_documents_max: 100,
+            request_bytes_max: 16 << 20,
+            document_links_max: 1_000,
+            revocations_max: 100_000,
             documents_live_max: 10_000,
             connection_messages_per_s_max: 25_000,
             connection_bytes_per_s_max: 64 << 20,
@@ -340,6 +418,24 @@ impl Config {
             "timing.ping_interval_ms must be at least 1 and under timing.peer_timeout_ms",
         );
         require(timing.filler_interval_ms >= 1, "timing.filler_interval_ms must be at least 1");
+        require(
+            timing.y_sweet_filler_interval_ms >= 1,
+            "timing.y_sweet_filler_interval_ms must be at least 1",
+        );
+        require(
+            limits.request_bytes_max >= 1_024,
+            "limits.request_bytes_max must be at least 1024",
+        );
+        require(
+            self.public_url.is_empty()
+                || self.public_url.starts_with("http://")
+                || self.public_url.starts_with("https://"),
+            "public_url must begin with http:// or https://",
+        );
+        require(
+            self.proxy.user_header.is_empty() || !self.proxy.addresses.is_empty(),
+            "proxy.user_header needs proxy.addresses: whose word is taken for it",
+        );
         require(
             (10..=86_400).contains(&self.auth.jwks_refresh_s),
             "auth.jwks_refresh_s must be between 10 and 86400",

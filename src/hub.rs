@@ -11,7 +11,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use crate::document::actor::{DocumentActor, Flush, News, Report, Retire, Shared};
+use crate::document::actor::{DocumentActor, Flush, News, Report, Retire, Shared, Tell};
+use crate::document::input::Input;
 use crate::id::DocumentId;
 
 /// Messages that may wait for the hub.
@@ -30,6 +31,11 @@ pub struct Open(pub DocumentId);
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct FlushAll;
+
+/// "This document has been deleted": whoever is in it is told, if it is live.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct EndDeleted(pub DocumentId);
 
 /// No further document can be live now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -148,6 +154,20 @@ impl Handler<Report> for Hub {
                 }
             }
         }
+    }
+}
+
+impl Handler<EndDeleted> for Hub {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, EndDeleted(id): EndDeleted, _: &mut Self::Context) -> Self::Result {
+        let addr = self.documents.get(&id).map(|entry| entry.addr.clone());
+        Box::pin(async move {
+            if let Some(addr) = addr {
+                // A document that has ended has nobody in it.
+                let _ = addr.send(Tell(Input::Deleted)).await;
+            }
+        })
     }
 }
 

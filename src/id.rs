@@ -76,6 +76,17 @@ impl fmt::Debug for DocumentId {
     }
 }
 
+/// A person as a login names it; everything may be missing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct User {
+    /// Whom the login is for, in the words of whoever issued it; goes into the log as the author.
+    pub subject: Option<Arc<str>>,
+    /// What others see.
+    pub name: Option<Arc<str>>,
+    /// `#rrggbb`.
+    pub color: Option<Arc<str>>,
+}
+
 /// One socket, counted from 1 since the server started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(pub u64);

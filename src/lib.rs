@@ -14,6 +14,7 @@ pub mod fanout;
 pub mod http;
 pub mod hub;
 pub mod id;
+pub mod level;
 pub mod metrics;
 pub mod session;
 pub mod store;

@@ -20,6 +20,18 @@ impl OriginRule {
         Self { listed, loopback: config.listen.ip().is_loopback() }
     }
 
+    /// Whether a request that names no origin may be for `host`. A server on loopback answers under
+    /// the names of loopback and of listed origins, so that a page whose own name was pointed at this
+    /// machine learns nothing.
+    pub fn allows_host(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
+        let names = |listed: &String| {
+            listed == "*"
+                || listed.split_once("://").is_some_and(|(_, authority)| authority == host)
+        };
+        !self.loopback || is_loopback(&host) || self.listed.iter().any(names)
+    }
+
     /// Whether a page of `origin` may open a socket at `host` (the request's `Host`).
     ///
     /// A server on loopback takes pages from loopback only, whatever `Host` says: that header
@@ -77,6 +89,17 @@ mod tests {
         }
         // A name of the attacker's that resolves to this machine.
         assert!(!rule.allows("http://rebound.example:4110", "rebound.example:4110"));
+    }
+
+    #[test]
+    fn a_server_on_loopback_answers_under_its_own_names_only() {
+        let rule = rule("127.0.0.1:4110", &["https://wiki.example"]);
+        for host in ["127.0.0.1:4110", "localhost", "[::1]:4110", "wiki.example"] {
+            assert!(rule.allows_host(host), "{host}");
+        }
+        for host in ["rebound.example:4110", "", "wiki.example.evil.example"] {
+            assert!(!rule.allows_host(host), "{host}");
+        }
     }
 
     #[test]

@@ -20,14 +20,17 @@ use super::core::{Core, CoreLimits};
 use super::input::{About, Effect, Ending, Input, Loaded, Record};
 use crate::clock::{self, Clock};
 use crate::crdt::{Fingerprint, Replica, RestoreError};
-use crate::fanout::{self, Close, Drained, Port};
+use crate::fanout::{self, Drained, Port};
 use crate::id::{DocumentId, Seq, SessionId};
 use crate::metrics::Metrics;
 use crate::store::{AppendError, Commit, LoadError, LogRecord, Store};
-use crate::wire::{Dialect, Reply};
+use crate::wire::Reply;
 
 /// Close code of a session that sent what cannot be taken; permanent, so clients do not hurry back.
 const REFUSED: u16 = 4400;
+
+/// Close code of a document that has been deleted.
+const DELETED: u16 = 4404;
 
 /// RFC 6455: try again later.
 const TRY_AGAIN_LATER: u16 = 1013;
@@ -79,7 +82,7 @@ pub struct Joined {
 /// The session cannot take part. The text is for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Denied(pub String);
+pub struct Denied(pub Ending);
 
 /// What a session says.
 #[derive(Debug, Message)]
@@ -189,7 +192,7 @@ impl DocumentActor {
             }
             Effect::Quarantine { record, reason } => self.quarantine(record, reason, ctx),
             Effect::Welcome { session } => self.welcome(session),
-            Effect::Deny { session, reason } => self.deny(session, Denied(reason)),
+            Effect::Deny { session, why } => self.deny(session, Denied(why)),
             Effect::Send { session, reply } => {
                 if let Some(part) = self.parts.get(&session) {
                     part.port.send(&reply);
@@ -198,7 +201,7 @@ impl DocumentActor {
             Effect::Publish { reply, except } => self.publish(&reply, &except, ctx),
             Effect::Resume { session } => {
                 if let Some(part) = self.parts.get_mut(&session) {
-                    part.port.stalled = false;
+                    part.port.resume();
                 }
             }
             Effect::End { session, why } => self.end(session, why),
@@ -208,9 +211,13 @@ impl DocumentActor {
             }),
             Effect::Retired => self.stop(ctx),
             Effect::Kept => self.report(News::Kept, ctx),
-            Effect::Fail { reason } => {
-                warn!(document.id = %self.id, reason, "document cannot be served");
-                self.failed = Some(Denied(reason));
+            Effect::Fail { why: Ending::Deleted } => {
+                self.failed = Some(Denied(Ending::Deleted));
+                self.stop(ctx);
+            }
+            Effect::Fail { why } => {
+                warn!(document.id = %self.id, reason = %why, "document cannot be served");
+                self.failed = Some(Denied(why));
                 ctx.run_later(FAILED_STAYS, |actor, ctx| actor.stop(ctx));
             }
         }
@@ -230,7 +237,8 @@ impl DocumentActor {
                     );
                     Input::Loaded(Box::new(loaded))
                 }
-                Err(NotLoaded { reason, lasting }) => {
+                Err(NotLoaded::Deleted) => Input::Deleted,
+                Err(NotLoaded::Because { reason, lasting }) => {
                     error!(document.id = %actor.id, reason, "document could not be loaded");
                     Input::LoadFailed { reason, lasting }
                 }
@@ -265,6 +273,9 @@ impl DocumentActor {
     }
 
     fn commit_failed(&mut self, e: &AppendError, ctx: &mut Context<Self>) {
+        if matches!(e, AppendError::Deleted) {
+            return self.input(Input::Deleted, ctx);
+        }
         warn!(document.id = %self.id, reason = %e, "updates could not be stored; trying again");
         self.input(Input::CommitFailed { reason: e.to_string() }, ctx);
     }
@@ -347,19 +358,22 @@ impl DocumentActor {
             self.shared.metrics.stalls.inc();
             self.input(Input::Stalled { session }, ctx);
             if let Some(part) = self.parts.get(&session) {
-                let drained = ctx.address().recipient();
-                part.port.outbox.notify_when_drained(session, drained);
+                part.port.notify_when_drained(ctx.address().recipient());
             }
         }
     }
 
     fn end(&mut self, session: SessionId, why: Ending) {
-        let (code, reason) = match why {
-            Ending::Refused(reason) => (REFUSED, reason),
-            Ending::Unavailable(reason) => (TRY_AGAIN_LATER, reason),
+        let code = match why {
+            Ending::Refused(_) => REFUSED,
+            Ending::Unavailable(_) => TRY_AGAIN_LATER,
+            Ending::Deleted => DELETED,
         };
         if let Some(part) = self.parts.remove(&session) {
-            part.end(code, &reason);
+            if why == Ending::Deleted {
+                part.port.send(&Reply::Denied { reason: why.to_string().into() });
+            }
+            part.end(code, &why.to_string());
         }
     }
 
@@ -372,7 +386,7 @@ impl DocumentActor {
         }
         for (_, (_, answer)) in self.joining.drain() {
             // As above.
-            let _ = answer.send(Err(Denied(reason.to_owned())));
+            let _ = answer.send(Err(Denied(Ending::Unavailable(reason.to_owned()))));
         }
         self.stop(ctx);
     }
@@ -431,16 +445,10 @@ impl DocumentActor {
 }
 
 impl Part {
-    /// Tells the client that its part is over, in its own protocol.
+    /// Tells the client that its part is over.
     fn end(self, code: u16, reason: &str) {
         self.ended.store(true, Ordering::Release);
-        self.port.outbox.forget(self.port.session);
-        match self.port.dialect {
-            Dialect::YWebsocket => {
-                self.port.outbox.close(Close { code, reason: reason.to_owned() });
-            }
-            Dialect::Hocuspocus { .. } => self.port.send(&Reply::Closed { reason: reason.into() }),
-        }
+        self.port.end(code, reason);
     }
 }
 
@@ -473,8 +481,9 @@ impl Handler<Join> for DocumentActor {
         self.joining.insert(session, (Part { port, ended }, answer));
         self.input(Input::Joined { session, about }, ctx);
         Box::pin(async move {
-            let gone = || Denied("the document could not be opened; please try again".to_owned());
-            answered.await.unwrap_or_else(|_| Err(gone()))
+            let reason = "the document could not be opened; please try again".to_owned();
+            let gone = |_| Err(Denied(Ending::Unavailable(reason)));
+            answered.await.unwrap_or_else(gone)
         })
     }
 }
@@ -486,7 +495,7 @@ impl Handler<Tell> for DocumentActor {
         if let Input::Left { session } = &input {
             self.joining.remove(session);
             if let Some(part) = self.parts.remove(session) {
-                part.port.outbox.forget(*session);
+                part.port.forget();
             }
         }
         self.input(input, ctx);
@@ -533,18 +542,21 @@ fn stamped(record: Record, at_ms: i64) -> LogRecord {
 }
 
 /// Why a document could not be read.
-struct NotLoaded {
-    reason: String,
-    lasting: bool,
+enum NotLoaded {
+    Deleted,
+    Because { reason: String, lasting: bool },
 }
 
 /// Reads snapshot and log; a snapshot that does not decode is left out, a log record never.
 async fn load(store: Store, id: DocumentId) -> Result<Loaded, NotLoaded> {
     let mut below = None;
     loop {
-        let stored = store.load(&id, below).await.map_err(|e| NotLoaded {
-            lasting: matches!(e, LoadError::Corrupt { .. }),
-            reason: e.to_string(),
+        let stored = store.load(&id, below).await.map_err(|e| match e {
+            LoadError::Deleted => NotLoaded::Deleted,
+            e => {
+                let lasting = matches!(e, LoadError::Corrupt { .. });
+                NotLoaded::Because { reason: e.to_string(), lasting }
+            }
         })?;
         let (rows, bytes, last) = (stored.tail.len() as u64, stored.tail_bytes, stored.last);
         let snapshot_bytes = stored.snapshot.as_ref().map_or(0, |(_, bytes)| bytes.len());
@@ -553,7 +565,7 @@ async fn load(store: Store, id: DocumentId) -> Result<Loaded, NotLoaded> {
             let snapshot = stored.snapshot.as_ref().map(|(_, bytes)| bytes.as_ref());
             Replica::restore(snapshot, &stored.tail)
         });
-        let restored = restoring.await.map_err(|e| NotLoaded {
+        let restored = restoring.await.map_err(|e| NotLoaded::Because {
             reason: format!("reading the log was interrupted: {e}"),
             lasting: false,
         })?;
@@ -563,7 +575,9 @@ async fn load(store: Store, id: DocumentId) -> Result<Loaded, NotLoaded> {
                 warn!(document.id = %id, reason, "snapshot is left out; reading more of the log");
                 below = snapshot_seq;
             }
-            Err(e) => return Err(NotLoaded { reason: e.to_string(), lasting: true }),
+            Err(e) => {
+                return Err(NotLoaded::Because { reason: e.to_string(), lasting: true });
+            }
         }
     }
 }

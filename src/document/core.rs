@@ -8,16 +8,18 @@
 //! - a first sync is answered only while the replica equals the log.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::flush::{Credit, Echo, Flight, Held, Undurable, Waiting};
 use super::input::{About, Effect, Ending, Greeting, Input, Loaded, Record};
-use super::presence::{Presence, PresenceLimits};
+use super::member::{Question, Session};
+use super::presence::{Presence, PresenceLimits, Speaker};
 use crate::config::Config;
 use crate::crdt::{LintLimits, Linted, Replica, StateVector, Summary};
-use crate::id::{Seq, SessionId};
+use crate::id::{Seq, SessionId, User};
 use crate::wire::awareness::{Entry, encode};
 use crate::wire::{Reply, Text};
 
@@ -130,37 +132,6 @@ pub(super) struct LogState {
     pub(super) was_loaded: bool,
 }
 
-/// One connection's part in the document.
-#[derive(Debug)]
-pub(super) struct Session {
-    pub(super) about: About,
-    /// Acknowledgements for updates that were neither taken nor refused for good: the next step 2
-    /// of this session covers them, and settles them when it is saved.
-    pub(super) owed: u32,
-    /// Step 1s of the server that have not been answered, oldest first. Clients answer each with a
-    /// step 2, in order.
-    pub(super) questions: VecDeque<Question>,
-    /// Step 1s that were sent, and that were answered.
-    pub(super) asked: u32,
-    pub(super) answered: u32,
-    /// Counts the session's own step 1s: with each a provider starts to count anew, and what it
-    /// sent before is settled by the step 2 that follows.
-    pub(super) syncs: u32,
-    /// Ask with step 1 once there is room again.
-    pub(super) ask_again: bool,
-    /// Ask with step 1 once this session has left: it did not know what was sent in its name.
-    pub(super) blocked_by: Option<SessionId>,
-    /// Times in a row that it was asked because of a hole.
-    pub(super) holes: u32,
-    /// Updates that could not be taken.
-    refusals: u32,
-    /// The client id that its first awareness frame named, if it named one alone: stock clients
-    /// begin with themselves. The outer `None` until there was a frame.
-    own_client: Option<Option<u64>>,
-    /// Stalled: what it had for certain when its outbox was full.
-    pub(super) behind: Option<StateVector>,
-}
-
 /// A session that waits for everything it lacks.
 #[derive(Debug)]
 pub(super) struct Sync {
@@ -218,12 +189,15 @@ impl Core {
         match input {
             Input::Loaded(loaded) => self.loaded(*loaded),
             Input::LoadFailed { reason, lasting } => self.load_failed(reason, lasting, now),
+            Input::Deleted => self.fail(&Ending::Deleted),
             Input::Joined { session, about } => self.joined(session, about),
             Input::Left { session } => self.left(session, now),
             Input::SyncStep1 { session, state_vector } => self.sync_step_1(session, state_vector),
             Input::Update { session, bytes, whole, may_write } => {
                 self.update(session, bytes, whole, may_write);
             }
+            Input::Rights { session, may_write, user } => self.rights(session, may_write, user),
+            Input::Checkpoint { session, payload } => self.checkpoint(session, payload),
             Input::Awareness { session, entries } => self.awareness(session, entries, now),
             Input::QueryAwareness { session } => self.send_everybody(session),
             Input::Stateless { session, payload } => self.stateless(session, payload),
@@ -347,7 +321,7 @@ impl Core {
 
     /// Tells a session that one of its updates is not taken.
     pub(super) fn turn_down(&mut self, session: SessionId, reason: &str) {
-        self.send(session, Reply::NotSaved { reason: not_saved(reason).into() });
+        self.send(session, Reply::NotSaved { reason: not_saved(reason).into(), lasting: true });
     }
 
     fn reject(&mut self, session: SessionId, reason: &str) {
@@ -369,15 +343,15 @@ impl Core {
     }
 
     /// Ends every session and the document.
-    pub(super) fn fail(&mut self, reason: &str) {
+    pub(super) fn fail(&mut self, why: &Ending) {
         for (session, _) in std::mem::take(&mut self.arriving) {
-            self.effects.push(Effect::Deny { session, reason: reason.to_owned() });
+            self.effects.push(Effect::Deny { session, why: why.clone() });
         }
         let sessions: Vec<SessionId> = self.sessions.keys().copied().collect();
         for session in sessions {
-            self.end(session, Ending::Unavailable(reason.to_owned()));
+            self.end(session, why.clone());
         }
-        self.effects.push(Effect::Fail { reason: reason.to_owned() });
+        self.effects.push(Effect::Fail { why: why.clone() });
     }
 
     fn end(&mut self, session: SessionId, why: Ending) {
@@ -426,7 +400,7 @@ impl Core {
     fn load_failed(&mut self, reason: String, lasting: bool, now: Duration) {
         self.loading = false;
         if lasting || !self.log.was_loaded {
-            return self.fail(&reason);
+            return self.fail(&Ending::Unavailable(reason));
         }
         // The document was live: people are in it, and the log may be readable again soon.
         self.back_off(now);
@@ -439,7 +413,7 @@ impl Core {
         }
         if self.sessions.len() >= self.limits.sessions_max {
             let reason = format!("the document has its limit of {} sessions", self.sessions.len());
-            self.effects.push(Effect::Deny { session, reason });
+            self.effects.push(Effect::Deny { session, why: Ending::Unavailable(reason) });
             return;
         }
         if std::mem::take(&mut self.retiring) {
@@ -482,8 +456,7 @@ impl Core {
         if !StateVector::is_one(&state_vector) {
             return self.reject(session, "the state vector cannot be read");
         }
-        known.owed = 0;
-        known.syncs = known.syncs.wrapping_add(1);
+        known.sync();
         // Asking again before the answer is one question with the newer vector.
         self.syncs
             .retain(|sync| sync.session != session || !matches!(sync.kind, SyncKind::Step(_)));
@@ -497,7 +470,8 @@ impl Core {
         let Some(credit) = self.sessions.get_mut(&session).map(|s| s.credit_of(whole)) else {
             return;
         };
-        let record = Record { connection: about.connection, author: about.author, bytes };
+        let author = about.user.and_then(|user| user.subject.clone());
+        let record = Record { connection: about.connection, author, bytes };
         let update = match Linted::new(record.bytes.clone(), &self.limits.lint) {
             Ok(update) => update,
             Err(e) => {
@@ -512,8 +486,8 @@ impl Core {
         if !may_write {
             return self.read_only(session, update.summary, whole, credit);
         }
-        let owners_heard = Vec::new();
-        self.accept(Waiting { session, record, update, whole, credit, owners_heard });
+        let (owners_heard, withdrawn) = (Vec::new(), false);
+        self.accept(Waiting { session, record, update, whole, credit, owners_heard, withdrawn });
     }
 
     /// A reader's step 2 that brings nothing new is fine; anything else is not taken.
@@ -534,6 +508,32 @@ impl Core {
         self.syncs.push(Sync { session, kind: SyncKind::Claim(summary, credit) });
     }
 
+    /// What is underway of a session that may no longer write is turned down; one that may write
+    /// now is asked for what it has.
+    fn rights(&mut self, session: SessionId, may_write: bool, user: Option<Arc<User>>) {
+        let Some(known) = self.sessions.get_mut(&session) else { return };
+        known.about.user = user;
+        if may_write {
+            self.ask(session);
+        } else {
+            self.withdraw(session);
+        }
+    }
+
+    fn checkpoint(&mut self, session: SessionId, payload: Bytes) {
+        let Some(known) = self.sessions.get_mut(&session) else { return };
+        known.checkpoint = Some(payload);
+        self.answer_checkpoint(session);
+    }
+
+    /// Says a checkpoint back if nothing of its session is unsaved.
+    pub(super) fn answer_checkpoint(&mut self, session: SessionId) {
+        let known = self.sessions.get_mut(&session).filter(|known| known.unsaved == 0);
+        if let Some(payload) = known.and_then(|known| known.checkpoint.take()) {
+            self.send(session, Reply::Checkpoint { payload });
+        }
+    }
+
     fn awareness(&mut self, session: SessionId, entries: Vec<Entry>, now: Duration) {
         let Some(known) = self.sessions.get_mut(&session) else { return };
         let first = match entries.as_slice() {
@@ -541,7 +541,9 @@ impl Core {
             _ => None,
         };
         let own = *known.own_client.get_or_insert(first);
-        let left = self.presence.hear(session, own, entries, now);
+        let user = known.about.user.clone();
+        let left =
+            self.presence.hear(Speaker { session, own, user: user.as_deref() }, entries, now);
         if let Some(client) = own.filter(|client| self.presence.is_own(*client, session)) {
             self.owners.insert((client, session));
         }
@@ -597,16 +599,6 @@ impl Core {
     }
 }
 
-/// Why the server sent a step 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Question {
-    /// The dialect expects it.
-    Greeting,
-    /// Something is missing. A provider does not count the step 2 with which it answers, so that
-    /// earns nothing of its own.
-    OfItsOwn,
-}
-
 /// Unanswered step 1s that are remembered for a session.
 const QUESTIONS_MAX: usize = 64;
 
@@ -619,35 +611,4 @@ const AWARENESS_INTERVAL_PER_SESSION: Duration = Duration::from_millis(1);
 
 fn not_saved(reason: &str) -> String {
     format!("this change was not saved: {reason}")
-}
-
-impl Session {
-    fn new(about: About) -> Self {
-        Self {
-            about,
-            owed: 0,
-            questions: VecDeque::new(),
-            asked: 0,
-            answered: 0,
-            syncs: 0,
-            ask_again: false,
-            blocked_by: None,
-            holes: 0,
-            refusals: 0,
-            own_client: None,
-            behind: None,
-        }
-    }
-
-    /// How many acknowledgements an update earns when it is saved.
-    fn credit_of(&mut self, whole: bool) -> Credit {
-        if !whole {
-            return Credit { count: 1, syncs: self.syncs };
-        }
-        let question = self.questions.pop_front();
-        self.answered += u32::from(question.is_some());
-        let own = u32::from(question != Some(Question::OfItsOwn));
-        let count = std::mem::take(&mut self.owed) + own;
-        Credit { count, syncs: self.syncs }
-    }
 }

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::core::{Core, MAY_NOT_WRITE, Question, Sync, SyncKind};
+use super::core::{Core, MAY_NOT_WRITE, Sync, SyncKind};
 use super::input::{Effect, Greeting, Record};
+use super::member::Question;
 use crate::crdt::{Integrated, Linted, Verdict};
 use crate::id::{Seq, SessionId};
 use crate::wire::Reply;
@@ -56,6 +57,8 @@ pub(super) struct Waiting {
     pub(super) credit: Credit,
     /// It was held for these, who have been heard since.
     pub(super) owners_heard: Vec<SessionId>,
+    /// Its session may no longer write; if it has to wait again, it waits in vain.
+    pub(super) withdrawn: bool,
 }
 
 /// What an update earns when it is saved.
@@ -136,7 +139,7 @@ impl Core {
                 known.ask_again = true;
             }
             let reason = "not saved yet: the server cannot store changes right now".into();
-            return self.send(session, Reply::NotSaved { reason });
+            return self.send(session, Reply::NotSaved { reason, lasting: false });
         }
         let is_owners_word = waiting.whole;
         self.waiting_bytes += len;
@@ -151,6 +154,32 @@ impl Core {
     pub(super) fn release_held(&mut self, owner: SessionId) {
         let answered = self.sessions.get(&owner).map_or(u32::MAX, |known| known.answered);
         self.release_held_if(|held| held.owner == owner && held.question <= answered);
+    }
+
+    /// Turns down what a session has sent and is not on its way to the log.
+    pub(super) fn withdraw(&mut self, session: SessionId) {
+        let mut withdrawn = Vec::new();
+        for waiting in std::mem::take(&mut self.waiting) {
+            if waiting.session == session {
+                self.waiting_bytes -= waiting.record.bytes.len();
+                withdrawn.push(waiting.credit);
+            } else {
+                self.waiting.push_back(waiting);
+            }
+        }
+        for held in std::mem::take(&mut self.held) {
+            if held.waiting.session == session {
+                withdrawn.push(held.waiting.credit);
+            } else {
+                self.held.push(held);
+            }
+        }
+        for credit in withdrawn {
+            self.owe(session, credit);
+            self.turn_down(session, MAY_NOT_WRITE);
+        }
+        let on_its_way = self.flight.iter_mut().flat_map(|flight| &mut flight.batch);
+        on_its_way.filter(|w| w.session == session).for_each(|waiting| waiting.withdrawn = true);
     }
 
     /// Owners that do not answer lose the client id that somebody else continues.
@@ -265,7 +294,7 @@ impl Core {
         let Some(flight) = self.flight.take() else { return };
         for ack in &flight.acks {
             let reason = format!("not saved yet: {reason}; it will be tried again").into();
-            self.send(ack.session, Reply::NotSaved { reason });
+            self.send(ack.session, Reply::NotSaved { reason, lasting: false });
         }
         if let Some(replica) = &self.replica {
             let mut shown = replica.state_vector();
@@ -519,6 +548,11 @@ impl Core {
 
     fn wait_again(&mut self, batch: Vec<Waiting>) {
         for waiting in batch.into_iter().rev() {
+            if waiting.withdrawn {
+                self.owe(waiting.session, waiting.credit);
+                self.turn_down(waiting.session, MAY_NOT_WRITE);
+                continue;
+            }
             self.waiting_bytes += waiting.record.bytes.len();
             self.waiting.push_front(waiting);
         }
@@ -536,13 +570,15 @@ impl Core {
     fn acknowledge(&mut self, acks: &[Ack]) {
         for Ack { session, credit } in acks {
             self.echo_to(*session);
-            let Some(known) = self.sessions.get(session) else { continue };
+            let Some(known) = self.sessions.get_mut(session) else { continue };
             if known.syncs != credit.syncs {
                 continue;
             }
+            known.unsaved = known.unsaved.saturating_sub(credit.count);
             for _ in 0..credit.count {
                 self.send(*session, Reply::Saved);
             }
+            self.answer_checkpoint(*session);
         }
         if self.waiting.is_empty() && self.failures == 0 {
             self.ask_those_turned_away();

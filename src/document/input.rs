@@ -4,12 +4,13 @@
 //! [`Core::handle`](super::core::Core::handle) takes an [`Input`] and returns [`Effect`]s; the
 //! actor turns messages into inputs and effects into work, and what comes back is the next input.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::crdt::{Fingerprint, Replica};
-use crate::id::{ConnectionId, Seq, SessionId};
+use crate::id::{ConnectionId, Seq, SessionId, User};
 use crate::wire::awareness::Entry;
 use crate::wire::{Reply, Text};
 
@@ -25,6 +26,8 @@ pub enum Input {
         /// Trying again cannot help.
         lasting: bool,
     },
+    /// The document has been deleted.
+    Deleted,
     /// A session wants to take part.
     Joined {
         /// Counted by the server; never used twice.
@@ -54,6 +57,22 @@ pub enum Input {
         whole: bool,
         /// Whether the session's level lets it change the document.
         may_write: bool,
+    },
+    /// What a session may do, or who it is, has changed.
+    Rights {
+        /// The session.
+        session: SessionId,
+        /// Whether its level lets it change the document.
+        may_write: bool,
+        /// Who it is, as far as a login says so.
+        user: Option<Arc<User>>,
+    },
+    /// A session wants to hear when everything that it sent before is on disk.
+    Checkpoint {
+        /// The session.
+        session: SessionId,
+        /// Said back.
+        payload: Bytes,
     },
     /// A session says who is where.
     Awareness {
@@ -131,8 +150,8 @@ pub struct Loaded {
 pub struct About {
     /// The socket, for the log.
     pub connection: ConnectionId,
-    /// The login, for the log.
-    pub author: Option<Arc<str>>,
+    /// Who it is, as far as a login says so: for the log, and for others to see.
+    pub user: Option<Arc<User>>,
     /// When the dialect expects the server's own step 1.
     pub greeting: Greeting,
     /// Whether an update that cannot be taken ends the session (Hocuspocus) or only counts against
@@ -147,6 +166,8 @@ pub enum Greeting {
     AtJoin,
     /// Before every step 2.
     AtSync,
+    /// Never: a single request is answered and nothing else.
+    Never,
 }
 
 /// What has to be done, in this order.
@@ -185,8 +206,8 @@ pub enum Effect {
     Deny {
         /// The session.
         session: SessionId,
-        /// For people.
-        reason: String,
+        /// Why.
+        why: Ending,
     },
     /// Say something to one session.
     Send {
@@ -222,8 +243,8 @@ pub enum Effect {
     Kept,
     /// The document cannot be served; every session has been told; stop.
     Fail {
-        /// For people.
-        reason: String,
+        /// Why.
+        why: Ending,
     },
 }
 
@@ -234,6 +255,17 @@ pub enum Ending {
     Refused(String),
     /// The document cannot be served. For people.
     Unavailable(String),
+    /// The document has been deleted.
+    Deleted,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused(reason) | Self::Unavailable(reason) => reason,
+            Self::Deleted => "document-deleted",
+        })
+    }
 }
 
 /// An update on its way to the log.

@@ -8,4 +8,6 @@ pub mod actor;
 pub mod core;
 mod flush;
 pub mod input;
+mod member;
 mod presence;
+mod truth;

@@ -8,11 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bytes::Bytes;
-use serde::de::IgnoredAny;
-
-use crate::id::SessionId;
+use super::truth::truthful;
+use crate::id::{SessionId, User};
 use crate::wire::awareness::{Entry, encode};
+use bytes::Bytes;
 
 /// A state that was not renewed for this long is dropped; stock clients renew after 15 s and drop
 /// after 30 s themselves.
@@ -57,24 +56,30 @@ struct Owner {
     own: bool,
 }
 
+/// Who says something.
+#[derive(Debug, Clone, Copy)]
+pub struct Speaker<'a> {
+    /// The session.
+    pub session: SessionId,
+    /// Its own client id, as far as that is known.
+    pub own: Option<u64>,
+    /// Who it is, as far as a login says so.
+    pub user: Option<&'a User>,
+}
+
 impl Presence {
     /// Nobody is here.
     pub fn new(limits: PresenceLimits) -> Self {
         Self { limits, clients: BTreeMap::new(), changed: BTreeSet::new(), everybody: None }
     }
 
-    /// Takes what a session said, whose own client id is `own` as far as that is known.
+    /// Takes what a session said.
     ///
     /// Returns what the session has to be told: who of those whom it believes here has left. A
     /// client that is here after all then says so with a newer clock; one that reflects drops the
     /// ghost.
-    pub fn hear(
-        &mut self,
-        session: SessionId,
-        own: Option<u64>,
-        entries: Vec<Entry>,
-        now: Duration,
-    ) -> Vec<Entry> {
+    pub fn hear(&mut self, speaker: Speaker<'_>, entries: Vec<Entry>, now: Duration) -> Vec<Entry> {
+        let Speaker { session, own, user } = speaker;
         let mut left = Vec::new();
         for entry in entries {
             let gone = self.clients.get(&entry.client).filter(|known| known.owner.is_none());
@@ -84,7 +89,7 @@ impl Presence {
                 }
                 _ => {
                     let own = own == Some(entry.client);
-                    self.hear_one(Owner { session, own }, entry, now);
+                    self.hear_one(Owner { session, own }, user, entry, now);
                 }
             }
         }
@@ -173,7 +178,7 @@ impl Presence {
         (!entries.is_empty()).then(|| encode(entries.into_iter()))
     }
 
-    fn hear_one(&mut self, from: Owner, entry: Entry, now: Duration) {
+    fn hear_one(&mut self, from: Owner, user: Option<&User>, entry: Entry, now: Duration) {
         let known = self.clients.get(&entry.client);
         if entry.is_gone() {
             // Only whoever introduced a client may say that it left.
@@ -198,12 +203,11 @@ impl Presence {
         let introduces = known.is_none_or(|k| k.owner.map(|o| o.session) != Some(owner.session));
         if entry.state.as_str().len() > self.limits.state_bytes_max
             || (introduces && self.count(owner.session) >= self.limits.session_clients_max)
-            || serde_json::from_str::<IgnoredAny>(entry.state.as_str()).is_err()
         {
             return;
         }
-        // A copy: what was read is a view into a whole message.
-        let entry = Entry { state: entry.state.as_str().into(), ..entry };
+        let Ok(state) = truthful(entry.state.as_str(), user) else { return };
+        let entry = Entry { state: state.as_ref().into(), ..entry };
         self.changed.insert(entry.client);
         self.everybody = None;
         self.clients.insert(entry.client, Client { entry, owner: Some(owner), heard_at: now });
@@ -245,6 +249,10 @@ mod tests {
         Presence::new(PresenceLimits { state_bytes_max: 100, session_clients_max: 2 })
     }
 
+    fn says(session: SessionId, own: Option<u64>) -> Speaker<'static> {
+        Speaker { session, own, user: None }
+    }
+
     fn entry(client: u64, clock: u64, state: &str) -> Entry {
         Entry { client, clock, state: state.into() }
     }
@@ -256,8 +264,8 @@ mod tests {
     #[test]
     fn only_the_newest_state_is_published() {
         let mut presence = presence();
-        presence.hear(ANN, Some(7), vec![entry(7, 1, "{}")], NOW);
-        presence.hear(ANN, None, vec![entry(7, 2, r#"{"x":1}"#)], NOW);
+        presence.hear(says(ANN, Some(7)), vec![entry(7, 1, "{}")], NOW);
+        presence.hear(says(ANN, None), vec![entry(7, 2, r#"{"x":1}"#)], NOW);
         assert_eq!(changes(&mut presence), [entry(7, 2, r#"{"x":1}"#)]);
         assert!(!presence.has_changes());
     }
@@ -265,19 +273,19 @@ mod tests {
     #[test]
     fn a_reflected_state_is_dropped() {
         let mut presence = presence();
-        presence.hear(ANN, Some(7), vec![entry(7, 1, "{}")], NOW);
+        presence.hear(says(ANN, Some(7)), vec![entry(7, 1, "{}")], NOW);
         presence.take_changes();
-        presence.hear(BO, None, vec![entry(7, 1, "{}")], NOW);
+        presence.hear(says(BO, None), vec![entry(7, 1, "{}")], NOW);
         assert!(!presence.has_changes());
     }
 
     #[test]
     fn nobody_speaks_for_a_client_that_another_session_introduced() {
         let mut presence = presence();
-        presence.hear(ANN, Some(7), vec![entry(7, 1, "{}")], NOW);
+        presence.hear(says(ANN, Some(7)), vec![entry(7, 1, "{}")], NOW);
         presence.take_changes();
-        presence.hear(BO, Some(7), vec![entry(7, 9, r#"{"fake":1}"#)], NOW);
-        presence.hear(BO, None, vec![entry(7, 10, "null")], NOW);
+        presence.hear(says(BO, Some(7)), vec![entry(7, 9, r#"{"fake":1}"#)], NOW);
+        presence.hear(says(BO, None), vec![entry(7, 10, "null")], NOW);
         assert!(!presence.has_changes());
         assert!(presence.is_own(7, ANN));
     }
@@ -286,10 +294,10 @@ mod tests {
     fn a_client_that_was_only_carried_goes_to_its_own_session() {
         let mut presence = presence();
         // Bo's tab heard of Ann's through the browser before Ann's socket was open.
-        presence.hear(BO, Some(8), vec![entry(8, 1, "{}")], NOW);
-        presence.hear(BO, None, vec![entry(7, 1, "{}")], NOW);
+        presence.hear(says(BO, Some(8)), vec![entry(8, 1, "{}")], NOW);
+        presence.hear(says(BO, None), vec![entry(7, 1, "{}")], NOW);
         assert!(!presence.is_own(7, BO));
-        presence.hear(ANN, Some(7), vec![entry(7, 2, "{}")], NOW);
+        presence.hear(says(ANN, Some(7)), vec![entry(7, 2, "{}")], NOW);
         assert!(presence.is_own(7, ANN));
         presence.take_changes();
         presence.leave(BO, NOW);
@@ -299,18 +307,18 @@ mod tests {
     #[test]
     fn a_session_takes_its_states_with_it_and_late_reflections_do_not_bring_them_back() {
         let mut presence = presence();
-        presence.hear(ANN, Some(7), vec![entry(7, 3, "{}")], NOW);
+        presence.hear(says(ANN, Some(7)), vec![entry(7, 3, "{}")], NOW);
         presence.take_changes();
         presence.leave(ANN, NOW);
         assert_eq!(changes(&mut presence), [entry(7, 3, "null")]);
         assert_eq!(presence.everybody(), None);
-        presence.hear(BO, None, vec![entry(7, 3, "{}")], NOW);
+        presence.hear(says(BO, None), vec![entry(7, 3, "{}")], NOW);
         assert_eq!(presence.everybody(), None);
         // The same client, connected anew, says the clock that it had; told that it has left, it
         // says the next one.
-        let told = presence.hear(SessionId(3), Some(7), vec![entry(7, 3, "{}")], NOW);
+        let told = presence.hear(says(SessionId(3), Some(7)), vec![entry(7, 3, "{}")], NOW);
         assert_eq!(told, [entry(7, 3, "null")]);
-        presence.hear(SessionId(3), Some(7), vec![entry(7, 4, "{}")], NOW);
+        presence.hear(says(SessionId(3), Some(7)), vec![entry(7, 4, "{}")], NOW);
         assert!(presence.everybody().is_some());
     }
 
@@ -318,10 +326,10 @@ mod tests {
     fn states_are_bounded_in_size_and_number_and_must_be_json() {
         let mut presence = presence();
         let large = format!("\"{}\"", "x".repeat(100));
-        presence.hear(ANN, None, vec![entry(1, 1, &large), entry(2, 1, "{broken")], NOW);
+        presence.hear(says(ANN, None), vec![entry(1, 1, &large), entry(2, 1, "{broken")], NOW);
         assert_eq!(presence.everybody(), None);
         let many = (10..20).map(|client| entry(client, 1, "{}")).collect();
-        presence.hear(ANN, None, many, NOW);
+        presence.hear(says(ANN, None), many, NOW);
         let here = decode(presence.everybody().expect("two of them")).expect("our own body");
         assert_eq!(here.len(), 2);
     }
@@ -329,7 +337,7 @@ mod tests {
     #[test]
     fn a_state_that_is_not_renewed_goes() {
         let mut presence = presence();
-        presence.hear(ANN, Some(7), vec![entry(7, 1, "{}")], NOW);
+        presence.hear(says(ANN, Some(7)), vec![entry(7, 1, "{}")], NOW);
         presence.take_changes();
         assert_eq!(presence.expires_at(), Some(EXPIRES_AFTER));
         presence.expire(EXPIRES_AFTER);

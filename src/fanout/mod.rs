@@ -1,11 +1,14 @@
 //! One reply to many sessions: encoded once per dialect, the same bytes in every outbox.
 //!
-//! Knows sessions only by their [`Port`]: an outbox and a dialect. Never waits: a session whose
+//! Knows sessions only by their [`Port`]: an outbox and a dialect, or a request that waits. Never waits: a session whose
 //! outbox is full is told to the caller, who stops publishing to it until [`Drained`] arrives.
 
 mod outbox;
 
 use std::sync::Arc;
+
+use actix::Recipient;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::id::SessionId;
 use crate::wire::{Dialect, Frame, Reply};
@@ -17,19 +20,74 @@ pub use outbox::{Close, Drained, Next, Outbox};
 pub struct Port {
     /// The session.
     pub session: SessionId,
-    /// The queue of its connection.
-    pub outbox: Arc<Outbox>,
-    /// How its replies are put into bytes.
-    pub dialect: Dialect,
-    /// Its queue was full; it gets nothing published until it has drained.
-    pub stalled: bool,
+    /// Where to.
+    pub outlet: Outlet,
+}
+
+/// The two kinds of listeners.
+#[derive(Debug)]
+pub enum Outlet {
+    /// A client on a socket, which hears everything.
+    Socket {
+        /// The queue of its connection.
+        outbox: Arc<Outbox>,
+        /// How its replies are put into bytes.
+        dialect: Dialect,
+        /// Its queue was full; it gets nothing published until it has drained.
+        stalled: bool,
+    },
+    /// A request that waits for the answers to what it asked, and for nothing else.
+    Request(UnboundedSender<Reply>),
 }
 
 impl Port {
     /// Queues a reply to this session alone.
     pub fn send(&self, reply: &Reply) {
-        if let Some(frame) = self.dialect.encode(reply) {
-            self.outbox.push(frame);
+        match &self.outlet {
+            Outlet::Socket { outbox, dialect, .. } => {
+                if let Some(frame) = dialect.encode(reply) {
+                    outbox.push(frame);
+                }
+            }
+            Outlet::Request(answers) => {
+                // A request that was given up needs no answer.
+                let _ = answers.send(reply.clone());
+            }
+        }
+    }
+
+    /// Publishes to this session again.
+    pub fn resume(&mut self) {
+        if let Outlet::Socket { stalled, .. } = &mut self.outlet {
+            *stalled = false;
+        }
+    }
+
+    /// Asks for one [`Drained`] as soon as the queue is empty.
+    pub fn notify_when_drained(&self, recipient: Recipient<Drained>) {
+        if let Outlet::Socket { outbox, .. } = &self.outlet {
+            outbox.notify_when_drained(self.session, recipient);
+        }
+    }
+
+    /// The session has left.
+    pub fn forget(&self) {
+        if let Outlet::Socket { outbox, .. } = &self.outlet {
+            outbox.forget(self.session);
+        }
+    }
+
+    /// Tells the client that its part is over, in its own protocol: where the socket is the
+    /// document it is closed, with `code`.
+    pub fn end(&self, code: u16, reason: &str) {
+        self.forget();
+        match &self.outlet {
+            Outlet::Socket { outbox, dialect: Dialect::YWebsocket | Dialect::YSweet, .. } => {
+                outbox.close(Close { code, reason: reason.to_owned() });
+            }
+            Outlet::Socket { dialect: Dialect::Hocuspocus { .. }, .. } | Outlet::Request(_) => {
+                self.send(&Reply::Closed { reason: reason.into() });
+            }
         }
     }
 }
@@ -38,11 +96,12 @@ impl Port {
 pub fn publish<'a>(ports: impl Iterator<Item = &'a mut Port>, reply: &Reply) -> Vec<SessionId> {
     let mut encoded = Encoded { reply, frames: Vec::new() };
     let mut full = Vec::new();
-    for port in ports.filter(|port| !port.stalled) {
-        let Some(frame) = encoded.frame(&port.dialect) else { continue };
-        if !port.outbox.offer(frame) {
-            port.stalled = true;
-            full.push(port.session);
+    for Port { session, outlet } in ports {
+        let Outlet::Socket { outbox, dialect, stalled: stalled @ false } = outlet else { continue };
+        let Some(frame) = encoded.frame(dialect) else { continue };
+        if !outbox.offer(frame) {
+            *stalled = true;
+            full.push(*session);
         }
     }
     full
@@ -78,7 +137,15 @@ mod tests {
 
     fn port(session: u64, bytes_max: usize, dialect: Dialect) -> Port {
         let outbox = Arc::new(Outbox::new(bytes_max));
-        Port { session: SessionId(session), outbox, dialect, stalled: false }
+        let outlet = Outlet::Socket { outbox, dialect, stalled: false };
+        Port { session: SessionId(session), outlet }
+    }
+
+    fn outbox(port: &Port) -> &Outbox {
+        match &port.outlet {
+            Outlet::Socket { outbox, .. } => outbox,
+            Outlet::Request(_) => panic!("a socket was expected"),
+        }
     }
 
     #[test]
@@ -95,7 +162,7 @@ mod tests {
         assert!(publish(ports.iter_mut(), &Reply::Update { update }).is_empty());
         let heads: Vec<_> = ports
             .iter()
-            .map(|port| match port.outbox.try_next() {
+            .map(|port| match outbox(port).try_next() {
                 Some(Next::Frame(frame)) => frame.head.as_ptr(),
                 other => panic!("a frame was expected, not {other:?}"),
             })
@@ -112,7 +179,7 @@ mod tests {
         assert!(publish(ports.iter_mut(), &update).is_empty());
         assert_eq!(publish(ports.iter_mut(), &update), [SessionId(1)]);
         assert!(publish(ports.iter_mut(), &update).is_empty());
-        assert_eq!(ports[0].outbox.bytes(), 5);
-        assert_eq!(ports[1].outbox.bytes(), 15);
+        assert_eq!(outbox(&ports[0]).bytes(), 5);
+        assert_eq!(outbox(&ports[1]).bytes(), 15);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::access::network_of;
 use crate::config::Limits;
 
 /// Counts open sockets.
@@ -63,6 +64,7 @@ impl Doors {
         if open.total >= self.max {
             return Err(NoPlace::Full { max: self.max });
         }
+        let address = address.map(network_of);
         if let Some(address) = address {
             let count = open.by_address.entry(address).or_insert(0);
             if *count >= self.address_max {

@@ -1,40 +1,111 @@
 //! Routes, statuses and headers: the only place that knows HTTP.
 
+mod address;
 mod assets;
+mod caller;
+mod documents;
 mod health;
 mod limits;
+mod problem;
+mod sharing;
 mod upgrade;
+mod y_sweet;
 
 use std::sync::Arc;
 
+use actix_cors::Cors;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use actix_web::web;
 
 use crate::access::OriginRule;
 use crate::session::Services;
 use crate::store::Store;
 
+pub use caller::{Proxies, ProxyError};
 pub use limits::{Doors, NoPlace, Place};
+
+/// Seconds for which a browser remembers what it may ask from another origin.
+const PREFLIGHT_AGE_S: usize = 3600;
 
 /// What the routes share.
 #[derive(Clone)]
 pub struct Site {
     /// For sockets.
     pub services: Arc<Services>,
-    /// For health and figures.
+    /// For health, figures, and what is stored beside documents.
     pub store: Store,
-    /// Which pages may open a socket.
+    /// Which pages may connect.
     pub origins: OriginRule,
+    /// Which proxies are believed.
+    pub proxies: Proxies,
     /// How many sockets are open, from where.
     pub doors: Arc<Doors>,
 }
 
 /// Every route of the server.
-pub fn routes(config: &mut web::ServiceConfig) {
+pub fn routes(site: &Site, config: &mut web::ServiceConfig) {
+    let body_max = site.services.config.limits.request_bytes_max;
     config
+        .app_data(web::PayloadConfig::new(body_max))
         .route("/healthz", web::get().to(health::alive))
         .route("/readyz", web::get().to(health::ready))
         .route("/metrics", web::get().to(health::metrics))
         .route("/sync/{document:.*}", web::get().to(upgrade::y_websocket))
         .route("/collab", web::get().to(upgrade::hocuspocus))
+        .route("/d/{id}/ws/{same_id}", web::get().to(upgrade::y_sweet))
+        .route("/doc/ws/{id}", web::get().to(upgrade::y_sweet_deprecated))
+        .route("/ready", web::get().to(y_sweet::check_store))
+        .service(
+            web::resource("/check_store")
+                .wrap(cors(site))
+                .route(web::get().to(y_sweet::check_store))
+                .route(web::post().to(y_sweet::check_store)),
+        )
+        .service(
+            web::scope("/doc")
+                .wrap(cors(site))
+                .route("/new", web::post().to(y_sweet::create))
+                .route("/{id}/auth", web::post().to(y_sweet::authorize))
+                .route("/{id}/as-update", web::get().to(y_sweet::as_update))
+                .route("/{id}/update", web::post().to(y_sweet::update)),
+        )
+        .service(
+            web::scope("/d")
+                .wrap(cors(site))
+                .route("/{id}/as-update", web::get().to(y_sweet::as_update))
+                .route("/{id}/update", web::post().to(y_sweet::update)),
+        )
+        .service(
+            web::scope("/api/v1")
+                .wrap(cors(site))
+                .route("/documents/{name}", web::delete().to(documents::delete))
+                .route("/documents/{name}/undelete", web::post().to(documents::undelete))
+                .route("/documents/{name}/links", web::post().to(sharing::create_link))
+                .route("/documents/{name}/links", web::get().to(sharing::list_links))
+                .route("/links/{id}", web::patch().to(sharing::change_link))
+                .route("/links/{id}", web::delete().to(sharing::revoke_link))
+                .route("/revocations", web::post().to(sharing::revoke))
+                .route("/revocations", web::get().to(sharing::list_revocations))
+                .route("/revocations/{id}", web::delete().to(sharing::unrevoke))
+                .default_service(web::to(absent)),
+        )
         .default_service(web::route().to(assets::serve));
+}
+
+async fn absent() -> Result<actix_web::HttpResponse, problem::Problem> {
+    Err(problem::Problem::absent("address in this API"))
+}
+
+/// Pages of allowed origins may ask, with a token of theirs; there are no cookies that would go
+/// along. What is not allowed is refused by [`caller::check_origin`].
+fn cors(site: &Site) -> Cors {
+    let origins = site.origins.clone();
+    Cors::default()
+        .allowed_origin_fn(move |origin, head| {
+            let host = head.headers().get(HOST).and_then(|host| host.to_str().ok());
+            origin.to_str().is_ok_and(|origin| origins.allows(origin, host.unwrap_or_default()))
+        })
+        .allowed_methods(["GET", "POST", "PATCH", "DELETE"])
+        .allowed_headers([AUTHORIZATION, CONTENT_TYPE])
+        .max_age(PREFLIGHT_AGE_S)
 }

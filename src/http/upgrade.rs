@@ -6,37 +6,32 @@
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL};
+use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev, web};
 use percent_encoding::percent_decode_str;
 use tracing::debug;
 
-use super::Site;
 use super::limits::{NoPlace, Place};
-use crate::access::Level;
+use super::problem::{Problem, RETRY_AFTER_S};
+use super::{Site, caller};
+use crate::access::LoginError;
 use crate::fanout::Outbox;
 use crate::id::{ConnectionId, DocumentId, NameError};
 use crate::session::{
-    self, Connection, Guard, HocuspocusSocket, OpenError, Socket, YWebsocketSocket,
+    self, Connection, DocumentSocket, Guard, HocuspocusSocket, Login, OpenError, Socket,
 };
+use crate::wire::Dialect;
 
 /// In front of the document's name in a y-websocket path.
 const SYNC_PREFIX: &str = "/sync/";
-
-/// Seconds after which a client that was refused for lack of room may try again.
-const RETRY_AFTER_S: u32 = 5;
 
 /// Why there is no socket. The texts are for people.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
     #[error("this is a WebSocket address; connect to it with a Yjs provider")]
     NotAnUpgrade,
-    #[error("pages of {0} may not connect here; the operator can allow them (allowed_origins)")]
-    Origin(String),
-    #[error(transparent)]
-    Name(#[from] NameError),
-    #[error("a login is needed")]
-    Forbidden,
+    #[error("{0}")]
+    Problem(#[from] Problem),
     #[error(transparent)]
     NoPlace(#[from] NoPlace),
     #[error("the server is stopping; please try again")]
@@ -51,9 +46,10 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::NotAnUpgrade => StatusCode::UPGRADE_REQUIRED,
-            Self::Origin(_) | Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::Name(_) | Self::Handshake(_) => StatusCode::BAD_REQUEST,
+            Self::Problem(problem) => problem.status(),
+            Self::Handshake(_) => StatusCode::BAD_REQUEST,
             Self::NoPlace(NoPlace::AddressFull { .. }) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Open(e) if e.is_deleted() => StatusCode::NOT_FOUND,
             Self::NoPlace(NoPlace::Full { .. }) | Self::Stopping | Self::Open(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -63,10 +59,23 @@ impl Refusal {
     fn response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status());
         response.insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"));
-        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
+        let status = self.status();
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             response.insert_header((RETRY_AFTER, RETRY_AFTER_S));
         }
         response.body(format!("{self}\n"))
+    }
+}
+
+impl From<NameError> for Refusal {
+    fn from(e: NameError) -> Self {
+        Self::Problem(e.into())
+    }
+}
+
+impl From<LoginError> for Refusal {
+    fn from(e: LoginError) -> Self {
+        Self::Problem(e.into())
     }
 }
 
@@ -76,7 +85,35 @@ pub(super) async fn y_websocket(
     payload: web::Payload,
     site: web::Data<Site>,
 ) -> HttpResponse {
-    answer(&site, open_y_websocket(request, payload, &site).await)
+    let document = document_in(request.uri().path()).map_err(Refusal::from);
+    let socket = open_document(&request, payload, &site, document, Dialect::YWebsocket).await;
+    answer(&site, socket)
+}
+
+/// `GET /d/{id}/ws/{id}`: one document, y-sweet.
+pub(super) async fn y_sweet(
+    request: HttpRequest,
+    payload: web::Payload,
+    site: web::Data<Site>,
+    ids: web::Path<(String, String)>,
+) -> HttpResponse {
+    let (id, same_id) = ids.into_inner();
+    let document = match id == same_id {
+        true => super::y_sweet::parse(&id).map_err(Refusal::from),
+        false => Err(Problem::bad("the two document ids in the path are not the same").into()),
+    };
+    answer(&site, open_document(&request, payload, &site, document, Dialect::YSweet).await)
+}
+
+/// `GET /doc/ws/{id}`: as before, at its deprecated address.
+pub(super) async fn y_sweet_deprecated(
+    request: HttpRequest,
+    payload: web::Payload,
+    site: web::Data<Site>,
+    id: web::Path<String>,
+) -> HttpResponse {
+    let document = super::y_sweet::parse(&id).map_err(Refusal::from);
+    answer(&site, open_document(&request, payload, &site, document, Dialect::YSweet).await)
 }
 
 /// `GET /collab`: many documents, Hocuspocus.
@@ -88,22 +125,25 @@ pub(super) async fn hocuspocus(
     answer(&site, open_hocuspocus(request, payload, &site).await)
 }
 
-async fn open_y_websocket(
-    request: HttpRequest,
+async fn open_document(
+    request: &HttpRequest,
     payload: web::Payload,
     site: &Site,
+    document: Result<DocumentId, Refusal>,
+    dialect: Dialect,
 ) -> Result<HttpResponse, Refusal> {
-    let place = enter(&request, site)?;
-    let document = document_in(request.uri().path())?;
+    let place = enter(request, site)?;
+    let document = document?;
     let services = &site.services;
-    let level = services.access.anonymous_level(&document);
-    if level == Level::None {
-        return Err(Refusal::Forbidden);
-    }
+    let access = &services.access;
+    access.knock(site.proxies.origin_of(request))?;
+    let caller = access.identify(caller::credentials(request, site)).await?;
+    let login = Login::new(access, Arc::new(caller), document)?;
     let connection = services.next_connection();
     let outbox = Arc::new(Outbox::new(services.config.limits.outbox_bytes_max));
-    let socket = YWebsocketSocket::open(services, connection, &document, level, &outbox).await?;
-    upgrade(&request, payload, site, Opened { place, connection, outbox, socket }).await
+    let (services, written) = (services.clone(), outbox.clone());
+    let socket = DocumentSocket::open(services, connection, login, written, dialect).await?;
+    upgrade(request, payload, site, Opened { place, connection, outbox, socket }).await
 }
 
 async fn open_hocuspocus(
@@ -112,10 +152,14 @@ async fn open_hocuspocus(
     site: &Site,
 ) -> Result<HttpResponse, Refusal> {
     let place = enter(&request, site)?;
+    let from = site.proxies.origin_of(&request);
     let services = &site.services;
+    services.access.knock(from)?;
     let connection = services.next_connection();
     let outbox = Arc::new(Outbox::new(services.config.limits.outbox_bytes_max));
-    let socket = HocuspocusSocket::new(services.clone(), connection, outbox.clone());
+    let shown = caller::credentials(&request, site);
+    let (services, written) = (services.clone(), outbox.clone());
+    let socket = HocuspocusSocket::new(services, connection, written, from, shown.proxied);
     upgrade(&request, payload, site, Opened { place, connection, outbox, socket }).await
 }
 
@@ -129,19 +173,14 @@ struct Opened<S> {
 
 /// The checks that do not look at the document.
 fn enter(request: &HttpRequest, site: &Site) -> Result<Place, Refusal> {
-    let header = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
     if !request.headers().contains_key("sec-websocket-key") {
         return Err(Refusal::NotAnUpgrade);
     }
-    if let Some(origin) = header(ORIGIN)
-        && !site.origins.allows(origin, header(HOST).unwrap_or_default())
-    {
-        return Err(Refusal::Origin(origin.escape_debug().to_string()));
-    }
+    caller::check_origin(request, site)?;
     if *site.services.stopping.borrow() {
         return Err(Refusal::Stopping);
     }
-    Ok(site.doors.enter(request.peer_addr().map(|address| address.ip()))?)
+    Ok(site.doors.enter(site.proxies.origin_of(request))?)
 }
 
 async fn upgrade<S: Socket + 'static>(
@@ -150,18 +189,15 @@ async fn upgrade<S: Socket + 'static>(
     site: &Site,
     opened: Opened<S>,
 ) -> Result<HttpResponse, Refusal> {
-    let offered = request.headers().get(SEC_WEBSOCKET_PROTOCOL);
-    let offered = offered.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    // Browsers fail a connection whose offered subprotocols are all ignored.
-    let first: Vec<&str> = offered.split(',').map(str::trim).take(1).collect();
+    let protocols: Vec<&str> = caller::chosen_protocol(request).into_iter().collect();
     let bytes_max = site.services.config.limits.frame_bytes_max;
     let budget = site.services.frames.clone();
     let (guard, passage) = Guard::new(payload.into_inner(), bytes_max, budget);
     let mut guarded: dev::Payload = dev::Payload::Stream { payload: Box::pin(guard) };
     let payload = web::Payload::from_request(request, &mut guarded).await;
     let payload = payload.map_err(Refusal::Handshake)?;
-    let (response, socket, stream) =
-        actix_ws::handle_with_protocols(request, payload, &first).map_err(Refusal::Handshake)?;
+    let (response, socket, stream) = actix_ws::handle_with_protocols(request, payload, &protocols)
+        .map_err(Refusal::Handshake)?;
     let stream =
         stream.max_frame_size(bytes_max).aggregate_continuations().max_continuation_size(bytes_max);
     let Opened { place, connection: id, outbox, socket: dialect } = opened;

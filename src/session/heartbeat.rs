@@ -32,12 +32,13 @@ pub(super) enum Beat {
 }
 
 impl Heartbeat {
-    pub(super) fn new(timing: &Timing) -> Self {
+    /// `filler_interval` is for the dialect of the socket.
+    pub(super) fn new(timing: &Timing, filler_interval: Duration) -> Self {
         Self {
             clock: Clock::new(),
             ping_interval: Duration::from_millis(timing.ping_interval_ms),
             peer_timeout: Duration::from_millis(timing.peer_timeout_ms),
-            filler_interval: Duration::from_millis(timing.filler_interval_ms),
+            filler_interval,
             heard_at: Cell::default(),
             wrote_at: Cell::default(),
             filler: RefCell::default(),
@@ -89,7 +90,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_silent_peer_is_dead_and_an_idle_client_is_kept_awake() {
         let timing = Timing::default();
-        let heartbeat = Heartbeat::new(&timing);
+        let filler_interval = Duration::from_millis(timing.filler_interval_ms);
+        let heartbeat = Heartbeat::new(&timing, filler_interval);
         assert_eq!(heartbeat.beat(), Beat::Alive(None));
         heartbeat.set_filler(Some(Dialect::YWebsocket));
         tokio::time::advance(Duration::from_millis(timing.filler_interval_ms)).await;

@@ -4,30 +4,37 @@
 //! socket is a frame without a readable address, and not logging in at all.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use tracing::debug;
+use tracing::{debug, info};
 
-use super::part::Part;
+use super::part::{Login, Part};
 use super::socket::{Kind, Socket, push};
 use super::{Services, rights};
-use crate::access::Level;
-use crate::fanout::{Close, Outbox};
-use crate::id::{ConnectionId, DocumentId};
+use crate::access::{Caller, Credentials, Level, LoginError};
+use crate::clock;
+use crate::fanout::{Close, Outbox, Outlet};
+use crate::id::{ConnectionId, DocumentId, User};
 use crate::wire::hocuspocus::{self, Addressed};
 use crate::wire::{Dialect, Message, Reply, Text, WireError};
 
 /// The words of the reference server, which applications may compare with.
-const PERMISSION_DENIED: &str = "permission-denied";
 const RESET_CONNECTION: &str = "Reset Connection";
 const PROVIDER_INITIATED: &str = "provider_initiated";
+const UNAUTHORIZED_REASON: &str = "Unauthorized";
 
 /// Close codes of this dialect.
 const UNAUTHORIZED: u16 = 4401;
 const RESET: u16 = 4205;
+
+/// A client is asked for a fresh token when this part of the old one's time is left, and a minute
+/// before its end at the latest: time enough to fetch one.
+const RENEWAL_SHARE: i64 = 4;
+const RENEWAL_MS_MAX: i64 = 60_000;
 
 /// One Hocuspocus socket.
 #[derive(Debug)]
@@ -35,36 +42,86 @@ pub struct HocuspocusSocket {
     services: Arc<Services>,
     connection: ConnectionId,
     outbox: Arc<Outbox>,
+    from: Option<IpAddr>,
+    /// Whom a trusted proxy has signed in, for the whole socket.
+    proxied: Option<User>,
     /// By address as the client writes it.
-    parts: BTreeMap<String, Part>,
+    parts: BTreeMap<String, Open>,
     /// Addresses that were closed; only an Auth frame opens them again, not a frame that was
     /// already on its way.
     closed: BTreeSet<String>,
-    login_deadline: Option<Duration>,
+    /// `None` once a document has been opened.
+    stranger: Option<Stranger>,
+    review_at_ms: Option<i64>,
+}
+
+/// One document of the socket.
+#[derive(Debug)]
+struct Open {
+    part: Part,
+    /// When to ask for a fresh token, in unix milliseconds; `None` where that has been done.
+    renew_at_ms: Option<i64>,
+}
+
+/// A socket that has opened no document may send a little, for a short time.
+#[derive(Debug)]
+struct Stranger {
+    deadline: Duration,
+    frames: u32,
+    bytes: usize,
+}
+
+impl Open {
+    fn new(part: Part) -> Self {
+        let renew_at_ms = renewal(part.login().caller());
+        Self { part, renew_at_ms }
+    }
+
+    fn review_at_ms(&self) -> Option<i64> {
+        let expires_at_ms = self.part.login().caller().expires_at_ms();
+        self.renew_at_ms.into_iter().chain(expires_at_ms).min()
+    }
+}
+
+/// When to ask for a fresh token.
+fn renewal(caller: &Caller) -> Option<i64> {
+    let expires_at_ms = caller.expires_at_ms().filter(|_| caller.can_be_renewed())?;
+    let lifetime_ms = expires_at_ms.saturating_sub(caller.shown_at_ms());
+    Some(expires_at_ms - (lifetime_ms / RENEWAL_SHARE).min(RENEWAL_MS_MAX))
 }
 
 impl HocuspocusSocket {
     /// A socket that has not logged in anywhere.
-    pub fn new(services: Arc<Services>, connection: ConnectionId, outbox: Arc<Outbox>) -> Self {
+    pub fn new(
+        services: Arc<Services>,
+        connection: ConnectionId,
+        outbox: Arc<Outbox>,
+        from: Option<IpAddr>,
+        proxied: Option<User>,
+    ) -> Self {
         let deadline = Duration::from_millis(services.config.timing.login_timeout_ms);
         Self {
             services,
             connection,
             outbox,
+            from,
+            proxied,
             parts: BTreeMap::new(),
             closed: BTreeSet::new(),
-            login_deadline: Some(deadline),
+            stranger: Some(Stranger { deadline, frames: 0, bytes: 0 }),
+            review_at_ms: None,
         }
     }
 
     async fn message(&mut self, address: Text, message: Message) {
         self.forget_if_ended(&address);
         match message {
-            Message::Token { .. } => {
+            Message::Token { token, .. } => {
                 self.closed.remove(address.as_str());
-                // A fresh token for an open document gets no answer when it is accepted.
-                if !self.parts.contains_key(address.as_str()) {
-                    self.login(&address).await;
+                if self.parts.contains_key(address.as_str()) {
+                    self.renew(&address, &token).await;
+                } else {
+                    self.log_in(&address, token.as_str()).await;
                 }
             }
             Message::Close => {
@@ -89,45 +146,94 @@ impl HocuspocusSocket {
             Some(key) => key,
             None if self.closed.contains(address.as_str()) => return None,
             None => {
-                self.login(address).await;
+                self.log_in(address, "").await;
                 address.as_str()
             }
         };
-        self.parts.get_mut(key)
+        self.parts.get_mut(key).map(|open| &mut open.part)
     }
 
-    async fn login(&mut self, address: &Text) {
-        let dialect = Dialect::Hocuspocus { address: address.clone() };
-        let Ok(document) = DocumentId::parse(hocuspocus::name_of(address)) else {
-            return self.deny(&dialect, address, PERMISSION_DENIED);
-        };
-        let level = self.services.access.anonymous_level(&document);
-        if level == Level::None {
-            self.services.metrics.refused.inc();
-            return self.deny(&dialect, address, PERMISSION_DENIED);
+    async fn log_in(&mut self, address: &Text, token: &str) {
+        match self.let_in(address, token).await {
+            Ok(login) => self.open(address, login).await,
+            Err(e) => {
+                self.services.metrics.refused.inc();
+                info!(connection.id = self.connection.0, reason = %e.for_log(), "login denied");
+                self.deny(address, &e.code());
+            }
         }
+    }
+
+    async fn let_in(&self, address: &Text, token: &str) -> Result<Login, LoginError> {
+        // A blank name is nobody's document.
+        let document = DocumentId::parse(hocuspocus::name_of(address));
+        let document = document.map_err(|_| LoginError::Forbidden)?;
+        let caller = self.identify(token).await?;
+        Login::new(&self.services.access, Arc::new(caller), document)
+    }
+
+    async fn identify(&self, token: &str) -> Result<Caller, LoginError> {
+        let access = &self.services.access;
+        access.knock(self.from)?;
+        let (token, proxied) = (Some(token.to_owned()), self.proxied.clone());
+        access.identify(Credentials { token, proxied }).await
+    }
+
+    async fn open(&mut self, address: &Text, login: Login) {
         let max = self.services.config.limits.connection_documents_max;
         if self.parts.len() >= max {
-            let reason = format!("a socket may open {max} documents at most");
-            return self.deny(&dialect, address, &reason);
+            return self.deny(address, &format!("a socket may open {max} documents at most"));
         }
-        self.login_deadline = None;
-        let scope = rights::scope(level);
+        self.stranger = None;
+        let dialect = Dialect::Hocuspocus { address: address.clone() };
+        let scope = rights::scope(login.level());
         push(&self.outbox, dialect.encode(&Reply::Authenticated { scope }));
-        let (services, outbox) = (&self.services, &self.outbox);
-        let opened =
-            Part::open(services, self.connection, &document, level, outbox, dialect.clone()).await;
-        match opened {
+        let outlet = || {
+            let (outbox, dialect) = (self.outbox.clone(), dialect.clone());
+            Outlet::Socket { outbox, dialect, stalled: false }
+        };
+        match Part::open(&self.services, self.connection, login, outlet).await {
             Ok(part) => {
-                self.parts.insert(address.as_str().to_owned(), part);
+                self.parts.insert(address.as_str().to_owned(), Open::new(part));
+                self.set_review();
             }
-            Err(e) => self.deny(&dialect, address, &e.to_string()),
+            Err(e) => self.deny(address, &e.to_string()),
         }
     }
 
-    fn deny(&mut self, dialect: &Dialect, address: &Text, reason: &str) {
-        debug!(connection.id = self.connection.0, reason, "login denied");
+    /// A fresh token for an open document; one that is not accepted closes it.
+    async fn renew(&mut self, address: &Text, token: &Text) {
+        let renewed = match self.identify(token.as_str()).await {
+            Ok(caller) => {
+                let Some(open) = self.parts.get_mut(address.as_str()) else { return };
+                let renewed = open.part.renew(&self.services.access, Arc::new(caller)).await;
+                open.renew_at_ms = renewal(open.part.login().caller());
+                renewed
+            }
+            Err(e) => Err(e),
+        };
+        match renewed {
+            // An accepted token gets no answer of its own.
+            Ok(None) => {}
+            Ok(Some(level)) => self.tell_scope(address, level),
+            Err(e) => {
+                info!(connection.id = self.connection.0, reason = %e.for_log(), "token refused");
+                self.parts.remove(address.as_str());
+                self.close_document(address, UNAUTHORIZED_REASON);
+            }
+        }
+        self.set_review();
+    }
+
+    fn tell_scope(&self, address: &Text, level: Level) {
+        let dialect = Dialect::Hocuspocus { address: address.clone() };
+        let scope = rights::scope(level);
+        push(&self.outbox, dialect.encode(&Reply::Authenticated { scope }));
+    }
+
+    fn deny(&mut self, address: &Text, reason: &str) {
         self.remember_closed(address);
+        let dialect = Dialect::Hocuspocus { address: address.clone() };
         push(&self.outbox, dialect.encode(&Reply::Denied { reason: reason.into() }));
     }
 
@@ -145,10 +251,14 @@ impl HocuspocusSocket {
 
     /// The document has ended this session and told the client so.
     fn forget_if_ended(&mut self, address: &Text) {
-        if self.parts.get(address.as_str()).is_some_and(Part::is_ended) {
+        if self.parts.get(address.as_str()).is_some_and(|open| open.part.is_ended()) {
             self.parts.remove(address.as_str());
             self.remember_closed(address);
         }
+    }
+
+    fn set_review(&mut self) {
+        self.review_at_ms = self.parts.values().filter_map(Open::review_at_ms).min();
     }
 
     /// Something with a readable address and an unreadable body.
@@ -158,16 +268,34 @@ impl HocuspocusSocket {
             self.close_document(address, RESET_CONNECTION);
             return Ok(());
         }
-        Err(Close { code: RESET, reason: RESET_CONNECTION.to_owned() })
+        Err(reset())
     }
+
+    /// Counts what a socket sends that has not opened a document.
+    fn count_stranger(&mut self, bytes: usize) -> Result<(), Close> {
+        let Some(stranger) = &mut self.stranger else { return Ok(()) };
+        let limits = &self.services.config.limits;
+        stranger.frames += 1;
+        stranger.bytes += bytes;
+        let over = stranger.frames > limits.unauthenticated_frames_max
+            || stranger.bytes > limits.unauthenticated_bytes_max
+            || self.closed.len() > limits.unauthenticated_documents_max;
+        if over { Err(reset()) } else { Ok(()) }
+    }
+}
+
+fn reset() -> Close {
+    Close { code: RESET, reason: RESET_CONNECTION.to_owned() }
 }
 
 impl Socket for HocuspocusSocket {
     async fn frame(&mut self, _: Kind, bytes: Bytes) -> Result<(), Close> {
+        let bytes_len = bytes.len();
         let Addressed { address, message } = hocuspocus::decode(bytes).map_err(|e| {
             debug!(connection.id = self.connection.0, reason = %e, "frame has no address");
-            Close { code: UNAUTHORIZED, reason: "Unauthorized".to_owned() }
+            Close { code: UNAUTHORIZED, reason: UNAUTHORIZED_REASON.to_owned() }
         })?;
+        self.count_stranger(bytes_len)?;
         match message {
             Ok(message) => self.message(address, message).await,
             Err(WireError::UnknownType { .. }) => {}
@@ -177,7 +305,7 @@ impl Socket for HocuspocusSocket {
     }
 
     fn login_deadline(&self) -> Option<Duration> {
-        self.login_deadline
+        self.stranger.as_ref().map(|stranger| stranger.deadline)
     }
 
     fn filler(&self) -> Option<Dialect> {
@@ -185,7 +313,44 @@ impl Socket for HocuspocusSocket {
         Some(Dialect::Hocuspocus { address: address.as_str().into() })
     }
 
+    async fn review(&mut self) -> Result<(), Close> {
+        let services = self.services.clone();
+        let now_ms = clock::unix_ms();
+        let mut over = Vec::new();
+        for (key, open) in &mut self.parts {
+            let address = Text::from(key.as_str());
+            let dialect = Dialect::Hocuspocus { address: address.clone() };
+            match open.part.review(&services.access).await {
+                Ok(None) => {}
+                Ok(Some(level)) => {
+                    let scope = rights::scope(level);
+                    push(&self.outbox, dialect.encode(&Reply::Authenticated { scope }));
+                }
+                Err(e) => {
+                    over.push((address, e));
+                    continue;
+                }
+            }
+            if open.renew_at_ms.is_some_and(|at| at <= now_ms) {
+                open.renew_at_ms = None;
+                push(&self.outbox, dialect.encode(&Reply::TokenWanted));
+            }
+        }
+        for (address, e) in over {
+            info!(connection.id = self.connection.0, reason = %e.for_log(), "session ended");
+            self.parts.remove(address.as_str());
+            self.deny(&address, &e.code());
+            self.close_document(&address, &e.code());
+        }
+        self.set_review();
+        Ok(())
+    }
+
+    fn review_at_ms(&self) -> Option<i64> {
+        self.review_at_ms
+    }
+
     async fn flush(&self) {
-        join_all(self.parts.values().map(Part::flush)).await;
+        join_all(self.parts.values().map(|open| open.part.flush())).await;
     }
 }

@@ -3,6 +3,8 @@
 //! A connection is one socket; a session is its part in one document. The reader awaits whatever it
 //! hands over, so a document that is busy slows down the sockets that fill it and nobody else.
 
+mod document_socket;
+mod exchange;
 mod guard;
 mod heartbeat;
 mod hocuspocus;
@@ -11,7 +13,6 @@ mod part;
 mod rights;
 mod socket;
 mod writer;
-mod y_websocket;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,11 +27,12 @@ use crate::hub::Hub;
 use crate::id::{ConnectionId, SessionId};
 use crate::metrics::Metrics;
 
+pub use document_socket::DocumentSocket;
+pub use exchange::{ExchangeError, apply_update, read_state};
 pub use guard::{Budget, Guard, Passage};
 pub use hocuspocus::HocuspocusSocket;
-pub use part::OpenError;
+pub use part::{Login, OpenError, Part};
 pub use socket::{Connection, Socket, run};
-pub use y_websocket::YWebsocketSocket;
 
 /// What every connection of a server shares.
 #[derive(Debug)]

@@ -8,10 +8,10 @@ use actix::{Addr, MailboxError};
 use tokio::sync::watch;
 
 use super::{Services, rights};
-use crate::access::Level;
+use crate::access::{Access, Caller, Level, LoginError, Seat};
 use crate::document::actor::{Denied, DocumentActor, Flush, Join, Joined, Tell};
-use crate::document::input::{About, Greeting, Input};
-use crate::fanout::{Outbox, Port};
+use crate::document::input::{About, Ending, Greeting, Input};
+use crate::fanout::{Outlet, Port};
 use crate::hub::{NoRoom, Open};
 use crate::id::{ConnectionId, DocumentId, SessionId};
 use crate::wire::{Dialect, Message};
@@ -22,11 +22,21 @@ const TRIES: usize = 5;
 /// Messages up to this size may fill a document's mailbox.
 const LIGHT_BYTES_MAX: usize = 16 << 10;
 
+/// Somebody who has been let into a document.
+#[derive(Debug)]
+pub struct Login {
+    document: DocumentId,
+    caller: Arc<Caller>,
+    level: Level,
+    /// Held while the session lasts.
+    _seat: Option<Seat>,
+}
+
 /// A session that has joined. Dropping it leaves the document.
 #[derive(Debug)]
 pub struct Part {
     session: SessionId,
-    level: Level,
+    login: Login,
     addr: Addr<DocumentActor>,
     crowded: watch::Receiver<bool>,
     ended: Arc<AtomicBool>,
@@ -46,9 +56,42 @@ pub enum OpenError {
     Unreachable,
 }
 
+impl OpenError {
+    /// Whether the document is not there any more.
+    pub fn is_deleted(&self) -> bool {
+        matches!(self, Self::Denied(Denied(Ending::Deleted)))
+    }
+}
+
 impl From<MailboxError> for OpenError {
     fn from(_: MailboxError) -> Self {
         Self::Unreachable
+    }
+}
+
+impl Login {
+    /// Lets a caller into a document, as far as `access` does.
+    ///
+    /// # Errors
+    /// Nothing is allowed, or the user has too many sessions.
+    pub fn new(
+        access: &Access,
+        caller: Arc<Caller>,
+        document: DocumentId,
+    ) -> Result<Self, LoginError> {
+        let level = access.admit(&caller, &document)?;
+        let seat = access.seat(&caller)?;
+        Ok(Self { document, caller, level, _seat: seat })
+    }
+
+    /// What the caller may do.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Who it is.
+    pub fn caller(&self) -> &Arc<Caller> {
+        &self.caller
     }
 }
 
@@ -60,24 +103,21 @@ impl Part {
     pub async fn open(
         services: &Services,
         connection: ConnectionId,
-        document: &DocumentId,
-        level: Level,
-        outbox: &Arc<Outbox>,
-        dialect: Dialect,
+        login: Login,
+        outlet: impl Fn() -> Outlet,
     ) -> Result<Self, OpenError> {
         for _ in 0..TRIES {
-            let addr = services.hub.send(Open(document.clone())).await??;
+            let addr = services.hub.send(Open(login.document.clone())).await??;
             let leaving = Leaving { session: services.next_session(), addr: Some(addr.clone()) };
             let session = leaving.session;
             let ended = Arc::new(AtomicBool::new(false));
-            let about = about(connection, &dialect);
-            let (outbox, dialect) = (outbox.clone(), dialect.clone());
-            let port = Port { session, outbox, dialect, stalled: false };
+            let port = Port { session, outlet: outlet() };
+            let about = about(connection, &login, &port.outlet);
             match addr.send(Join { about, port, ended: ended.clone() }).await {
                 Ok(joined) => {
                     let Joined { crowded } = joined?;
                     leaving.stay();
-                    return Ok(Self { session, level, addr, crowded, ended });
+                    return Ok(Self { session, login, addr, crowded, ended });
                 }
                 // It ended before it read our message: the hub finds or starts its successor.
                 Err(MailboxError::Closed) => leaving.stay(),
@@ -92,6 +132,11 @@ impl Part {
         self.ended.load(Ordering::Acquire) || !self.addr.connected()
     }
 
+    /// Who takes part.
+    pub fn login(&self) -> &Login {
+        &self.login
+    }
+
     /// Hands a message to the document, and waits while the document is crowded.
     ///
     /// Mailboxes are bounded in messages, not in bytes. So a large message, and one whose answer
@@ -99,7 +144,7 @@ impl Part {
     /// the way.
     pub async fn tell(&mut self, message: Message) {
         let heavy = is_heavy(&message);
-        if let Some(input) = rights::admit(self.level, self.session, message) {
+        if let Some(input) = rights::admit(self.login.level, self.session, message) {
             if heavy {
                 // A document that has ended needs no message.
                 let _ = self.addr.send(Tell(input)).await;
@@ -109,6 +154,57 @@ impl Part {
         }
         // The document's end is noticed by `is_ended`.
         let _ = self.crowded.wait_for(|crowded| !crowded).await;
+    }
+
+    /// Asks `access` again; `Some` where what the session may do is not what it was.
+    ///
+    /// # Errors
+    /// The session may not stay; what it sent and is not on its way to the log is turned down.
+    pub async fn review(&mut self, access: &Access) -> Result<Option<Level>, LoginError> {
+        match access.admit(&self.login.caller, &self.login.document) {
+            Ok(level) => Ok(self.set_level(level).await),
+            Err(e) => {
+                self.set_level(Level::None).await;
+                Err(e)
+            }
+        }
+    }
+
+    /// Goes on under a fresh login; `Some` where what the session may do is not what it was.
+    ///
+    /// # Errors
+    /// The caller may not be here. The session goes on as it was.
+    pub async fn renew(
+        &mut self,
+        access: &Access,
+        caller: Arc<Caller>,
+    ) -> Result<Option<Level>, LoginError> {
+        let level = access.admit(&caller, &self.login.document)?;
+        if caller.subject() != self.login.caller.subject() {
+            self.login._seat = access.seat(&caller)?;
+        }
+        let same_user = caller.user() == self.login.caller.user();
+        self.login.caller = caller;
+        let changed = self.set_level(level).await;
+        if changed.is_none() && !same_user {
+            self.tell_rights().await;
+        }
+        Ok(changed)
+    }
+
+    async fn set_level(&mut self, level: Level) -> Option<Level> {
+        let before = std::mem::replace(&mut self.login.level, level);
+        if rights::may_write(before) == rights::may_write(level) {
+            return None;
+        }
+        self.tell_rights().await;
+        Some(level)
+    }
+
+    async fn tell_rights(&self) {
+        let (session, user) = (self.session, self.login.caller.user().cloned());
+        let may_write = rights::may_write(self.login.level);
+        deliver(&self.addr, Input::Rights { session, may_write, user }).await;
     }
 
     /// Waits until everything that this session sent is in the log, or will not get there.
@@ -159,15 +255,18 @@ fn is_heavy(message: &Message) -> bool {
         Message::SyncStep2 { update } | Message::Update { update } => update.len(),
         Message::Awareness { entries } => entries.iter().map(|e| e.state.as_str().len()).sum(),
         Message::Stateless { payload } => payload.as_str().len(),
-        Message::Token { .. } | Message::Close => 0,
+        Message::Token { .. } | Message::Close | Message::Checkpoint { .. } => 0,
     };
     bytes > LIGHT_BYTES_MAX
 }
 
-fn about(connection: ConnectionId, dialect: &Dialect) -> About {
-    let (greeting, strict) = match dialect {
-        Dialect::YWebsocket => (Greeting::AtJoin, false),
-        Dialect::Hocuspocus { .. } => (Greeting::AtSync, true),
+fn about(connection: ConnectionId, login: &Login, outlet: &Outlet) -> About {
+    let (greeting, strict) = match outlet {
+        Outlet::Socket { dialect: Dialect::YWebsocket, .. } => (Greeting::AtJoin, false),
+        // The step 2 that answers the greeting is what the first checkpoint waits for.
+        Outlet::Socket { dialect: Dialect::YSweet, .. } => (Greeting::AtSync, false),
+        Outlet::Socket { dialect: Dialect::Hocuspocus { .. }, .. } => (Greeting::AtSync, true),
+        Outlet::Request(_) => (Greeting::Never, true),
     };
-    About { connection, author: None, greeting, strict }
+    About { connection, user: login.caller.user().cloned(), greeting, strict }
 }

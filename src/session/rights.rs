@@ -8,7 +8,7 @@ use crate::wire::{Message, Scope};
 /// What a level lets through, as an input for the document; `None` where the message is not for
 /// the document at all.
 pub(super) fn admit(level: Level, session: SessionId, message: Message) -> Option<Input> {
-    let may_write = level >= Level::Write;
+    let may_write = may_write(level);
     let input = match message {
         Message::SyncStep1 { state_vector } => Input::SyncStep1 { session, state_vector },
         Message::SyncStep2 { update } => {
@@ -19,15 +19,21 @@ pub(super) fn admit(level: Level, session: SessionId, message: Message) -> Optio
         }
         Message::Awareness { entries } => Input::Awareness { session, entries },
         Message::QueryAwareness => Input::QueryAwareness { session },
+        Message::Checkpoint { payload } => Input::Checkpoint { session, payload },
         Message::Stateless { payload } => Input::Stateless { session, payload },
         Message::Token { .. } | Message::Close => return None,
     };
     Some(input)
 }
 
+/// Whether a level lets somebody change a document.
+pub(super) fn may_write(level: Level) -> bool {
+    level >= Level::Write
+}
+
 /// The level in the words of the wire.
 pub(super) fn scope(level: Level) -> Scope {
-    if level >= Level::Write { Scope::ReadWrite } else { Scope::ReadOnly }
+    if may_write(level) { Scope::ReadWrite } else { Scope::ReadOnly }
 }
 
 #[cfg(test)]
@@ -40,7 +46,14 @@ mod tests {
     fn a_reader_is_marked_as_one_wherever_an_update_could_come_in() {
         let update = Bytes::from_static(&[0, 0]);
         for message in [Message::SyncStep2 { update: update.clone() }, Message::Update { update }] {
-            for (level, expected) in [(Level::Read, false), (Level::Write, true)] {
+            let levels = [
+                (Level::None, false),
+                (Level::Read, false),
+                (Level::Comment, false),
+                (Level::Write, true),
+                (Level::Admin, true),
+            ];
+            for (level, expected) in levels {
                 match admit(level, SessionId(1), message.clone()) {
                     Some(Input::Update { may_write, .. }) => assert_eq!(may_write, expected),
                     other => panic!("an update was expected, not {other:?}"),

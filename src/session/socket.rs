@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError};
 use bytes::Bytes;
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
@@ -15,6 +16,7 @@ use super::guard::{Fault, Passage};
 use super::heartbeat::Heartbeat;
 use super::pace::Pace;
 use super::{Services, writer};
+use crate::clock;
 use crate::fanout::{Close, Outbox};
 use crate::id::ConnectionId;
 use crate::wire::{Dialect, Frame};
@@ -39,6 +41,13 @@ pub trait Socket {
 
     /// Under which document idle clients of this socket can be kept awake.
     fn filler(&self) -> Option<Dialect>;
+
+    /// Asks again what the callers on this socket may do, and tells those for whom it has changed.
+    /// Returning a [`Close`] ends the socket.
+    fn review(&mut self) -> impl Future<Output = Result<(), Close>>;
+
+    /// When a review is due although nobody changed anything, in unix milliseconds.
+    fn review_at_ms(&self) -> Option<i64>;
 
     /// Waits until everything that came by this socket is in the log, or will not get there.
     fn flush(&self) -> impl Future<Output = ()>;
@@ -70,12 +79,20 @@ pub struct Connection {
 /// Serves one socket until either side ends it.
 pub async fn run(services: Arc<Services>, connection: Connection, dialect: impl Socket) {
     let Connection { id, outbox, socket, stream, passage } = connection;
-    let heartbeat = Rc::new(Heartbeat::new(&services.config.timing));
+    let timing = &services.config.timing;
+    let filler_interval_ms = match dialect.filler() {
+        Some(Dialect::YSweet) => timing.y_sweet_filler_interval_ms,
+        _ => timing.filler_interval_ms,
+    };
+    let filler_interval = Duration::from_millis(filler_interval_ms);
+    let heartbeat = Rc::new(Heartbeat::new(timing, filler_interval));
     let metrics = services.metrics.clone();
     metrics.connections.inc();
     let writing = writer::write(socket.clone(), outbox.clone(), heartbeat.clone(), metrics.clone());
     let mut writing = pin!(writing);
-    let mut reader = Reader { services, outbox, socket, stream, passage, dialect, heartbeat };
+    let changes = services.access.changes();
+    let mut reader =
+        Reader { services, outbox, socket, stream, passage, dialect, heartbeat, changes };
     tokio::select! {
         close = reader.read() => {
             debug!(connection.id = id.0, close.code = close.code, close.reason, "socket is closing");
@@ -98,6 +115,7 @@ struct Reader<D> {
     passage: Passage,
     dialect: D,
     heartbeat: Rc<Heartbeat>,
+    changes: watch::Receiver<()>,
 }
 
 impl<D: Socket> Reader<D> {
@@ -113,6 +131,12 @@ impl<D: Socket> Reader<D> {
             let deadline = self.dialect.login_deadline();
             let message = tokio::select! {
                 _ = stopping.wait_for(|stopping| *stopping) => return self.stop().await,
+                () = due(&mut self.changes, self.dialect.review_at_ms()) => {
+                    match self.dialect.review().await {
+                        Ok(()) => continue,
+                        Err(close) => return close,
+                    }
+                }
                 () = until(deadline, &self.heartbeat) => {
                     return close(CONNECTION_TIMEOUT, "Connection Timeout");
                 }
@@ -141,10 +165,29 @@ impl<D: Socket> Reader<D> {
                 return close;
             }
             self.passage.handled();
-            // Replies to what the peer sends must not pile up: it is read as fast as it reads.
-            self.outbox.has_room().await;
+            if let Err(close) = self.pause(wait).await {
+                return close;
+            }
+        }
+    }
+
+    /// Waits before reading on. Replies to what the peer sends must not pile up: it is read as fast
+    /// as it reads. Meanwhile it may lose its rights.
+    async fn pause(&mut self, wait: Duration) -> Result<(), Close> {
+        let outbox = self.outbox.clone();
+        let mut waited = pin!(async {
+            outbox.has_room().await;
             if !wait.is_zero() {
                 sleep(wait).await;
+            }
+        });
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut waited => return Ok(()),
+                () = due(&mut self.changes, self.dialect.review_at_ms()) => {
+                    self.dialect.review().await?;
+                }
             }
         }
     }
@@ -153,6 +196,29 @@ impl<D: Socket> Reader<D> {
     async fn stop(&self) -> Close {
         self.dialect.flush().await;
         close(RESTARTING, "the server is restarting; everything that was saved is safe")
+    }
+}
+
+/// Ready when what callers may do has to be asked again.
+async fn due(changes: &mut watch::Receiver<()>, at_ms: Option<i64>) {
+    let expiry = async {
+        match at_ms {
+            Some(at_ms) => {
+                let left_ms = u64::try_from(at_ms.saturating_sub(clock::unix_ms())).unwrap_or(0);
+                // One more, so that it is past when it is looked at.
+                sleep(Duration::from_millis(left_ms + 1)).await;
+            }
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        changed = changes.changed() => {
+            if changed.is_err() {
+                // Nothing changes any more while the server ends.
+                std::future::pending::<()>().await;
+            }
+        }
+        () = expiry => {}
     }
 }
 

@@ -54,19 +54,22 @@ pub fn decode(frame: Bytes) -> Result<Addressed, WireError> {
     Ok(Addressed { address, message: decode_body(kind, &mut reader) })
 }
 
-/// Writes a reply under the address that the client uses.
-pub fn encode(address: &Text, reply: &Reply) -> Frame {
+/// Writes a reply under the address that the client uses, or `None` where this dialect has no word
+/// for it.
+pub fn encode(address: &Text, reply: &Reply) -> Option<Frame> {
     let mut head = BytesMut::with_capacity(address.as_str().len() + 16);
     put_var_bytes(&mut head, address.as_str().as_bytes());
     match reply {
         Reply::SyncStep1 { .. } | Reply::SyncStep2 { .. } | Reply::Update { .. } => {
             put_var_uint(&mut head, SYNC);
-            return y_websocket::encode_sync(head, reply);
+            return Some(y_websocket::encode_sync(head, reply));
         }
         Reply::Awareness { body } => {
             put_var_uint(&mut head, AWARENESS);
-            return awareness::frame(head, body);
+            return Some(awareness::frame(head, body));
         }
+        // y-sweet's; nobody asks for it here.
+        Reply::Checkpoint { .. } => return None,
         Reply::Saved => {
             put_var_uint(&mut head, SYNC_STATUS);
             put_var_uint(&mut head, 1);
@@ -85,6 +88,10 @@ pub fn encode(address: &Text, reply: &Reply) -> Frame {
             put_var_uint(&mut head, AUTH_DENIED);
             put_var_bytes(&mut head, reason.as_str().as_bytes());
         }
+        Reply::TokenWanted => {
+            put_var_uint(&mut head, AUTH);
+            put_var_uint(&mut head, AUTH_TOKEN);
+        }
         Reply::Stateless { payload } => {
             put_var_uint(&mut head, STATELESS);
             put_var_bytes(&mut head, payload.as_str().as_bytes());
@@ -94,7 +101,7 @@ pub fn encode(address: &Text, reply: &Reply) -> Frame {
             put_var_bytes(&mut head, reason.as_str().as_bytes());
         }
     }
-    Frame::new(head, &Bytes::new())
+    Some(Frame::new(head, &Bytes::new()))
 }
 
 fn decode_body(kind: u64, reader: &mut Reader) -> Result<Message, WireError> {
@@ -179,9 +186,12 @@ mod tests {
     #[test]
     fn replies_are_written_as_the_provider_reads_them() {
         let address = Text::from("d\0s");
-        let bytes = |reply| encode(&address, &reply).head;
+        let bytes = |reply| encode(&address, &reply).expect("a word for it").head;
         assert_eq!(&bytes(Reply::Saved)[..], b"\x03d\0s\x08\x01");
-        assert_eq!(&bytes(Reply::NotSaved { reason: "full".into() })[..], b"\x03d\0s\x08\x00");
+        assert_eq!(
+            &bytes(Reply::NotSaved { reason: "full".into(), lasting: true })[..],
+            b"\x03d\0s\x08\x00"
+        );
         let accepted = bytes(Reply::Authenticated { scope: Scope::ReadWrite });
         assert_eq!(&accepted[..], b"\x03d\0s\x02\x02\x0aread-write");
         assert_eq!(&bytes(Reply::Closed { reason: "x".into() })[..], b"\x03d\0s\x07\x01x");

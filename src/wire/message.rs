@@ -44,6 +44,11 @@ pub enum Message {
     },
     /// "I am leaving this document" (Hocuspocus); the socket stays.
     Close,
+    /// "Say this back when everything that I sent before is saved" (y-sweet).
+    Checkpoint {
+        /// The client's own count; not read.
+        payload: Bytes,
+    },
 }
 
 /// One message of the server.
@@ -75,8 +80,17 @@ pub enum Reply {
     NotSaved {
         /// For people.
         reason: Text,
+        /// It will not be tried again.
+        lasting: bool,
     },
-    /// The login was accepted.
+    /// Everything that the session sent before this checkpoint is on disk.
+    Checkpoint {
+        /// As the client gave it.
+        payload: Bytes,
+    },
+    /// The login is about to expire: "send me a fresh token".
+    TokenWanted,
+    /// The login was accepted, or what the session may do has changed.
     Authenticated {
         /// What the session may do.
         scope: Scope,

@@ -8,6 +8,7 @@ pub mod awareness;
 pub mod hocuspocus;
 pub mod lib0;
 mod message;
+pub mod y_sweet;
 pub mod y_websocket;
 
 use bytes::{Bytes, BytesMut};
@@ -89,6 +90,8 @@ impl Frame {
 pub enum Dialect {
     /// y-websocket: the socket is the document.
     YWebsocket,
+    /// y-sweet: as y-websocket, and the client may ask whether what it sent is saved.
+    YSweet,
     /// Hocuspocus: every frame starts with the address that the client uses for the document.
     Hocuspocus {
         /// The document name as the client wrote it, with NUL and session id where it sends one.
@@ -101,7 +104,8 @@ impl Dialect {
     pub fn encode(&self, reply: &Reply) -> Option<Frame> {
         match self {
             Self::YWebsocket => y_websocket::encode(reply),
-            Self::Hocuspocus { address } => Some(hocuspocus::encode(address, reply)),
+            Self::YSweet => y_sweet::encode(reply),
+            Self::Hocuspocus { address } => hocuspocus::encode(address, reply),
         }
     }
 }

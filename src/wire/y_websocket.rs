@@ -47,7 +47,7 @@ pub fn encode(reply: &Reply) -> Option<Frame> {
             awareness::frame(head, body)
         }
         // Stock clients print the reason on their console.
-        Reply::Denied { reason } | Reply::NotSaved { reason } => {
+        Reply::Denied { reason } | Reply::NotSaved { reason, .. } => {
             put_var_uint(&mut head, AUTH);
             put_var_uint(&mut head, AUTH_DENIED);
             put_var_bytes(&mut head, reason.as_str().as_bytes());
@@ -55,6 +55,8 @@ pub fn encode(reply: &Reply) -> Option<Frame> {
         }
         // An acknowledgement is the echo of the update itself; a close is the socket's.
         Reply::Saved
+        | Reply::Checkpoint { .. }
+        | Reply::TokenWanted
         | Reply::Authenticated { .. }
         | Reply::Stateless { .. }
         | Reply::Closed { .. } => return None,

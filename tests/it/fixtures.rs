@@ -74,6 +74,7 @@ fn of_message(message: &Message) -> Value {
             json!({ "message": "stateless", "text": payload.as_str() })
         }
         Message::Close => json!({ "message": "close" }),
+        Message::Checkpoint { .. } => json!({ "message": "checkpoint" }),
     }
 }
 

@@ -175,7 +175,7 @@ async fn at_the_connection_limits_the_upgrade_is_refused_and_a_place_is_given_ba
     type Set = fn(&mut Limits);
     let cases: [(Set, u16, &str); 2] = [
         (|limits| limits.connections_max = 2, 503, "5"),
-        (|limits| limits.address_connections_max = 2, 429, ""),
+        (|limits| limits.address_connections_max = 2, 429, "5"),
     ];
     for (set, status, retry_after) in cases {
         let server = start(set);

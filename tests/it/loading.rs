@@ -26,10 +26,12 @@ async fn an_idle_document_is_unloaded_and_comes_back_whole() {
 async fn a_document_with_somebody_in_it_is_not_unloaded() {
     let server = Server::start(|config| config.timing.idle_timeout_ms = 1);
     let mut ann = Editor::open(&server, Dialect::Hocuspocus, "d").await;
+    // It may have been unloaded before she was in it.
+    let loads = server.metric("load_seconds_count").await;
     for _ in 0..20 {
         ann.save_text("word ").await;
     }
-    assert_eq!(server.metric("load_seconds_count").await, 1.0);
+    assert_eq!(server.metric("load_seconds_count").await, loads);
     assert_eq!(server.metric("documents_loaded").await, 1.0);
 }
 

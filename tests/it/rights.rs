@@ -81,7 +81,7 @@ async fn readers_are_seen() {
 async fn without_the_right_to_read_a_y_websocket_is_refused_in_the_upgrade() {
     let server = Server::start(|config| config.anonymous = Anonymous::None);
     let refused = server.upgrade("/sync/d").await;
-    assert_eq!(refused.status, 403);
+    assert_eq!(refused.status, 401);
     assert_eq!(refused.text(), "a login is needed\n");
     assert_eq!(server.metric("documents_loaded").await, 0.0);
 }

@@ -44,12 +44,15 @@ async fn what_is_no_message_is_ignored_and_so_is_what_follows_a_message() {
 }
 
 #[actix::test]
-async fn the_first_subprotocol_that_a_client_offers_is_chosen() {
+async fn the_first_subprotocol_that_is_no_token_is_chosen() {
     let server = Server::start(|_| {});
     for path in ["/sync/d", "/collab"] {
         let offered = [("sec-websocket-protocol", "yauth-secret, other")];
         let chosen = Socket::protocol(&server, path, &offered).await;
-        assert_eq!(chosen, "yauth-secret");
+        assert_eq!(chosen, "other");
+        let offered = [("sec-websocket-protocol", "yauth-secret")];
+        let chosen = Socket::protocol(&server, path, &offered).await;
+        assert_eq!(chosen, "yauth-secret", "a browser wants one of those that it offers");
     }
 }
 

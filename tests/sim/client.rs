@@ -46,7 +46,7 @@ impl Kind {
     pub fn greeting(&self) -> Greeting {
         match self.dialect {
             Dialect::YWebsocket => Greeting::AtJoin,
-            Dialect::Hocuspocus { .. } => Greeting::AtSync,
+            Dialect::YSweet | Dialect::Hocuspocus { .. } => Greeting::AtSync,
         }
     }
 
@@ -184,6 +184,8 @@ impl Client {
             | Reply::Stateless { .. }
             | Reply::Authenticated { .. }
             | Reply::Denied { .. }
+            | Reply::Checkpoint { .. }
+            | Reply::TokenWanted
             | Reply::Closed { .. } => vec![],
         }
     }

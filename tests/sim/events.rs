@@ -254,6 +254,7 @@ impl Sim {
                 Input::Awareness { session, entries }
             }
             Message::QueryAwareness => Input::QueryAwareness { session },
+            Message::Checkpoint { payload } => Input::Checkpoint { session, payload },
             Message::Stateless { payload } => Input::Stateless { session, payload },
             Message::Token { .. } | Message::Close => return,
         };

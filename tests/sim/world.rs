@@ -112,7 +112,7 @@ impl Sim {
         link.is_slow = self.rng.u8(..100) < self.plan.slow_readers;
         let about = About {
             connection: ConnectionId(session.0),
-            author: None,
+            user: None,
             greeting: link.kind.greeting(),
             strict: link.kind.strict,
         };

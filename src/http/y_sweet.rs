@@ -1,0 +1,203 @@
+//! The HTTP routes of the y-sweet family. Tokens are ours underneath: a "server token" is one that
+//! administers, a "client token" is made here for one document.
+//! Source: `docs/protocol.md`, y-sweet.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+
+use super::Site;
+use super::address::base_url;
+use super::caller::login;
+use super::problem::Problem;
+use crate::access::{self, Claims, Pattern};
+use crate::clock;
+use crate::id::DocumentId;
+use crate::level::Level;
+use crate::session::{apply_update, read_state};
+use crate::store::DocumentStatus;
+
+/// How long a client token is good if nobody says.
+const VALID_FOR_S: u64 = 3600;
+
+/// What a new document should be called.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct NewDocument {
+    doc_id: Option<String>,
+}
+
+/// What a client token should allow.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Wish {
+    authorization: Option<Authorization>,
+    user_id: Option<String>,
+    valid_for_seconds: Option<u64>,
+}
+
+/// The family's two levels.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Authorization {
+    #[default]
+    Full,
+    ReadOnly,
+}
+
+impl Authorization {
+    fn level(self) -> Level {
+        match self {
+            Self::Full => Level::Write,
+            Self::ReadOnly => Level::Read,
+        }
+    }
+}
+
+/// Everything that a client needs to open a document.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ClientToken<'a> {
+    url: String,
+    base_url: String,
+    doc_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    authorization: Authorization,
+}
+
+/// `GET /ready`, `GET` and `POST /check_store`: the database answers.
+pub(super) async fn check_store(site: web::Data<Site>) -> Result<HttpResponse, Problem> {
+    site.store.check().await?;
+    Ok(HttpResponse::Ok().json(serde_json::json!({ "ok": true })))
+}
+
+/// `POST /doc/new`: makes a document, or keeps the one that there is.
+pub(super) async fn create(
+    request: HttpRequest,
+    site: web::Data<Site>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let NewDocument { doc_id } = read(&body)?;
+    let name = match doc_id {
+        Some(name) => name,
+        None => access::new_id().map_err(|e| Problem::internal(&e))?,
+    };
+    let document = parse(&name)?;
+    login(&request, &site, document.clone(), Level::Write).await?;
+    site.store.create(document, clock::unix_ms()).await?;
+    Ok(HttpResponse::Ok().json(serde_json::json!({ "docId": name })))
+}
+
+/// `POST /doc/{id}/auth`: a token for one document. Whoever administers it may have one made for
+/// somebody else; on a server where everybody may do as much as was asked, none is needed.
+pub(super) async fn authorize(
+    request: HttpRequest,
+    site: web::Data<Site>,
+    id: web::Path<String>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let document = parse(&id)?;
+    let login = login(&request, &site, document.clone(), Level::Read).await?;
+    let Wish { authorization, user_id, valid_for_seconds } = read(&body)?;
+    let authorization = authorization.unwrap_or_default();
+    let needed = if login.caller().is_anonymous() { authorization.level() } else { Level::Admin };
+    if login.level() < needed {
+        return Err(Problem::level(needed));
+    }
+    match site.store.status(&document).await? {
+        DocumentStatus::Live => {}
+        DocumentStatus::Absent => return Err(Problem::absent("document")),
+        DocumentStatus::Deleted => return Err(Problem::deleted()),
+    }
+    let valid_for_s = valid_for_seconds.unwrap_or(VALID_FOR_S);
+    let token = match login.caller().is_anonymous() {
+        true => None,
+        false => Some(sign(&site, &document, authorization.level(), user_id, valid_for_s)?),
+    };
+    let path = format!("/d/{}", document.as_str());
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(ClientToken {
+        url: base_url(&request, &site, "ws") + &path + "/ws",
+        base_url: base_url(&request, &site, "http") + &path,
+        doc_id: document.as_str(),
+        token,
+        authorization,
+    }))
+}
+
+/// `GET /d/{id}/as-update`: the whole document as one update.
+pub(super) async fn as_update(
+    request: HttpRequest,
+    site: web::Data<Site>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let document = parse(&id)?;
+    let login = login(&request, &site, document.clone(), Level::Read).await?;
+    match site.store.status(&document).await? {
+        DocumentStatus::Live => {}
+        DocumentStatus::Absent => return Err(Problem::absent("document")),
+        DocumentStatus::Deleted => return Err(Problem::deleted()),
+    }
+    let update = read_state(&site.services, login).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/octet-stream"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(update))
+}
+
+/// `POST /d/{id}/update`: brings an update in; answered when it is on disk.
+pub(super) async fn update(
+    request: HttpRequest,
+    site: web::Data<Site>,
+    id: web::Path<String>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let document = parse(&id)?;
+    let login = login(&request, &site, document, Level::Write).await?;
+    apply_update(&site.services, login, body).await?;
+    Ok(HttpResponse::Ok().finish())
+}
+
+/// The family's names are narrower than ours.
+pub(super) fn parse(name: &str) -> Result<DocumentId, Problem> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    if name.is_empty() || !name.bytes().all(is_plain) {
+        return Err(Problem::bad("a document id here is of A-Z, a-z, 0-9, - and _"));
+    }
+    Ok(DocumentId::parse(name)?)
+}
+
+fn sign(
+    site: &Site,
+    document: &DocumentId,
+    level: Level,
+    user_id: Option<String>,
+    valid_for_s: u64,
+) -> Result<String, Problem> {
+    let keys = site.services.access.keys();
+    if !keys.can_sign() {
+        let why = "this server has no secret to sign client tokens with (auth.secret_files)";
+        return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, why));
+    }
+    let now_s = clock::unix_s();
+    let claims = Claims {
+        subject: user_id.map(Into::into),
+        name: None,
+        color: None,
+        documents: vec![Pattern::only(document)],
+        level,
+        expires_at_s: now_s.saturating_add(valid_for_s),
+        issued_at_s: Some(now_s),
+        token_id: None,
+    };
+    keys.sign(&claims).map_err(|e| Problem::bad(e.to_string()))
+}
+
+/// No body is an empty object, and `null` is nothing said.
+fn read<T: Default + serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    if body.is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(body).map_err(|e| Problem::bad(format!("the body cannot be read: {e}")))
+}

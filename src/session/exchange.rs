@@ -1,0 +1,99 @@
+//! A request's part in a document: it joins as any session does, asks one thing, and leaves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::timeout;
+
+use super::Services;
+use super::part::{Login, OpenError, Part};
+use crate::fanout::Outlet;
+use crate::wire::{Message, Reply, Text};
+
+/// An answer that has not come by then does not come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Why an exchange did not bring what was asked. The texts are for people.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeError {
+    /// The document could not be joined.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The update is not taken.
+    #[error("{}", .0.as_str())]
+    Refused(Text),
+    /// The update builds on something that the server does not have.
+    #[error("this change was not saved: it builds on changes that the server does not have")]
+    Incomplete,
+    /// The log does not work right now, or the document ended.
+    #[error("{}", .0.as_str())]
+    Unavailable(Text),
+}
+
+/// A session of a request.
+struct Exchange {
+    part: Part,
+    answers: UnboundedReceiver<Reply>,
+}
+
+/// The document's whole state, as one Yjs v1 update. It holds what is in the log, nothing else.
+///
+/// # Errors
+/// See [`ExchangeError`].
+pub async fn read_state(services: &Arc<Services>, login: Login) -> Result<Bytes, ExchangeError> {
+    let mut exchange = Exchange::open(services, login).await?;
+    let state_vector = Bytes::from_static(&[0]);
+    exchange.part.tell(Message::SyncStep1 { state_vector }).await;
+    loop {
+        match exchange.answer().await? {
+            Reply::SyncStep2 { update } => return Ok(update),
+            Reply::Closed { reason } => return Err(ExchangeError::Unavailable(reason)),
+            _ => {}
+        }
+    }
+}
+
+/// Brings an update into the document; when this returns it is on disk.
+///
+/// # Errors
+/// See [`ExchangeError`].
+pub async fn apply_update(
+    services: &Arc<Services>,
+    login: Login,
+    update: Bytes,
+) -> Result<(), ExchangeError> {
+    let mut exchange = Exchange::open(services, login).await?;
+    exchange.part.tell(Message::Update { update }).await;
+    loop {
+        match exchange.answer().await? {
+            Reply::Saved => return Ok(()),
+            Reply::NotSaved { reason, lasting: true } => {
+                return Err(ExchangeError::Refused(reason));
+            }
+            Reply::NotSaved { reason, lasting: false } | Reply::Closed { reason } => {
+                return Err(ExchangeError::Unavailable(reason));
+            }
+            Reply::SyncStep1 { .. } => return Err(ExchangeError::Incomplete),
+            _ => {}
+        }
+    }
+}
+
+impl Exchange {
+    async fn open(services: &Arc<Services>, login: Login) -> Result<Self, ExchangeError> {
+        let (tell, answers) = unbounded_channel();
+        let connection = services.next_connection();
+        let outlet = || Outlet::Request(tell.clone());
+        let part = Part::open(services, connection, login, outlet).await?;
+        Ok(Self { part, answers })
+    }
+
+    async fn answer(&mut self) -> Result<Reply, ExchangeError> {
+        let unavailable = |why: &str| ExchangeError::Unavailable(why.into());
+        let answer = timeout(PATIENCE, self.answers.recv()).await;
+        let answer = answer.map_err(|_| unavailable("the document did not answer in time"))?;
+        answer.ok_or_else(|| unavailable("the document had to be reopened; what was saved is safe"))
+    }
+}
