@@ -549,6 +549,7 @@ impl Core {
         }
         if !left.is_empty() {
             self.send(session, Reply::Awareness { body: encode(left.iter()) });
+            self.send(session, Reply::QueryAwareness);
         }
     }
 

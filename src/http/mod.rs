@@ -52,9 +52,10 @@ pub fn routes(site: &Site, config: &mut web::ServiceConfig) {
         .route("/metrics", web::get().to(health::metrics))
         .route("/sync/{document:.*}", web::get().to(upgrade::y_websocket))
         .route("/collab", web::get().to(upgrade::hocuspocus))
+        .route("/collab/", web::get().to(upgrade::hocuspocus))
         .route("/d/{id}/ws/{same_id}", web::get().to(upgrade::y_sweet))
         .route("/doc/ws/{id}", web::get().to(upgrade::y_sweet_deprecated))
-        .route("/ready", web::get().to(y_sweet::check_store))
+        .route("/ready", web::get().to(y_sweet::ready))
         .service(
             web::resource("/check_store")
                 .wrap(cors(site))

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Site;
 use super::address::base_url;
-use super::caller::login;
+use super::caller::{caller, login};
 use super::problem::Problem;
-use crate::access::{self, Claims, Pattern};
+use crate::access::{self, Claims, LoginError, Pattern};
 use crate::clock;
 use crate::id::DocumentId;
 use crate::level::Level;
@@ -67,10 +67,23 @@ struct ClientToken<'a> {
     authorization: Authorization,
 }
 
-/// `GET /ready`, `GET` and `POST /check_store`: the database answers.
-pub(super) async fn check_store(site: web::Data<Site>) -> Result<HttpResponse, Problem> {
+/// `GET /ready`: the database answers.
+pub(super) async fn ready(site: web::Data<Site>) -> Result<HttpResponse, Problem> {
     site.store.check().await?;
     Ok(HttpResponse::Ok().json(serde_json::json!({ "ok": true })))
+}
+
+/// `GET` and `POST /check_store`: the database answers, and so would we to whoever asks: with this an
+/// application finds out whether its server token is right.
+pub(super) async fn check_store(
+    request: HttpRequest,
+    site: web::Data<Site>,
+) -> Result<HttpResponse, Problem> {
+    let caller = caller(&request, &site).await?;
+    if caller.is_anonymous() && !site.services.access.keys().is_empty() {
+        return Err(LoginError::Needed.into());
+    }
+    ready(site).await
 }
 
 /// `POST /doc/new`: makes a document, or keeps the one that there is.

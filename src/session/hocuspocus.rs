@@ -3,7 +3,7 @@
 //! Every document is logged into for itself and ends for itself; the socket stays. What closes the
 //! socket is a frame without a readable address, and not logging in at all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,9 +47,9 @@ pub struct HocuspocusSocket {
     proxied: Option<User>,
     /// By address as the client writes it.
     parts: BTreeMap<String, Open>,
-    /// Addresses that were closed; only an Auth frame opens them again, not a frame that was
-    /// already on its way.
-    closed: BTreeSet<String>,
+    /// Addresses that were closed, and what opens them again; not just any frame that was already on
+    /// its way.
+    closed: BTreeMap<String, Reopener>,
     /// `None` once a document has been opened.
     stranger: Option<Stranger>,
     review_at_ms: Option<i64>,
@@ -59,8 +59,20 @@ pub struct HocuspocusSocket {
 #[derive(Debug)]
 struct Open {
     part: Part,
+    /// It was opened by an Auth frame.
+    by_token: bool,
     /// When to ask for a fresh token, in unix milliseconds; `None` where that has been done.
     renew_at_ms: Option<i64>,
+}
+
+/// What opens a document again that was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reopener {
+    /// A login.
+    Token,
+    /// Also a step 1: the provider is one of 2.x without a token, which sends nothing else, and after
+    /// its close one more awareness frame.
+    Step1,
 }
 
 /// A socket that has opened no document may send a little, for a short time.
@@ -72,9 +84,9 @@ struct Stranger {
 }
 
 impl Open {
-    fn new(part: Part) -> Self {
+    fn new(part: Part, by_token: bool) -> Self {
         let renew_at_ms = renewal(part.login().caller());
-        Self { part, renew_at_ms }
+        Self { part, by_token, renew_at_ms }
     }
 
     fn review_at_ms(&self) -> Option<i64> {
@@ -107,7 +119,7 @@ impl HocuspocusSocket {
             from,
             proxied,
             parts: BTreeMap::new(),
-            closed: BTreeSet::new(),
+            closed: BTreeMap::new(),
             stranger: Some(Stranger { deadline, frames: 0, bytes: 0 }),
             review_at_ms: None,
         }
@@ -121,16 +133,21 @@ impl HocuspocusSocket {
                 if self.parts.contains_key(address.as_str()) {
                     self.renew(&address, &token).await;
                 } else {
-                    self.log_in(&address, token.as_str()).await;
+                    self.log_in(&address, Some(token.as_str())).await;
                 }
             }
             Message::Close => {
-                if self.parts.remove(address.as_str()).is_some() {
-                    self.close_document(&address, PROVIDER_INITIATED);
+                match self.parts.remove(address.as_str()) {
+                    // It does not know the answer.
+                    Some(open) if !open.by_token => {
+                        self.remember_closed(&address, Reopener::Step1);
+                    }
+                    Some(_) => self.close_document(&address, PROVIDER_INITIATED),
+                    None => {}
                 }
             }
             message => {
-                if let Some(part) = self.part(&address).await {
+                if let Some(part) = self.part(&address, &message).await {
                     part.tell(message).await;
                 }
             }
@@ -139,23 +156,30 @@ impl HocuspocusSocket {
 
     /// The session for an address. Providers of 2.x without a token send no Auth frame: their first
     /// other frame is an anonymous login.
-    async fn part(&mut self, address: &Text) -> Option<&mut Part> {
+    async fn part(&mut self, address: &Text, message: &Message) -> Option<&mut Part> {
         let plain = hocuspocus::name_of(address);
         let known = [address.as_str(), plain].into_iter().find(|key| self.parts.contains_key(*key));
         let key = match known {
             Some(key) => key,
-            None if self.closed.contains(address.as_str()) => return None,
             None => {
-                self.log_in(address, "").await;
+                let is_step_1 = matches!(message, Message::SyncStep1 { .. });
+                match self.closed.get(address.as_str()) {
+                    None => {}
+                    Some(Reopener::Step1) if is_step_1 => {}
+                    Some(_) => return None,
+                }
+                self.closed.remove(address.as_str());
+                self.log_in(address, None).await;
                 address.as_str()
             }
         };
         self.parts.get_mut(key).map(|open| &mut open.part)
     }
 
-    async fn log_in(&mut self, address: &Text, token: &str) {
-        match self.let_in(address, token).await {
-            Ok(login) => self.open(address, login).await,
+    /// `token` is what stood in the Auth frame, if there was one.
+    async fn log_in(&mut self, address: &Text, token: Option<&str>) {
+        match self.let_in(address, token.unwrap_or_default()).await {
+            Ok(login) => self.open(address, login, token.is_some()).await,
             Err(e) => {
                 self.services.metrics.refused.inc();
                 info!(connection.id = self.connection.0, reason = %e.for_log(), "login denied");
@@ -179,7 +203,7 @@ impl HocuspocusSocket {
         access.identify(Credentials { token, proxied }).await
     }
 
-    async fn open(&mut self, address: &Text, login: Login) {
+    async fn open(&mut self, address: &Text, login: Login, by_token: bool) {
         let max = self.services.config.limits.connection_documents_max;
         if self.parts.len() >= max {
             return self.deny(address, &format!("a socket may open {max} documents at most"));
@@ -194,7 +218,7 @@ impl HocuspocusSocket {
         };
         match Part::open(&self.services, self.connection, login, outlet).await {
             Ok(part) => {
-                self.parts.insert(address.as_str().to_owned(), Open::new(part));
+                self.parts.insert(address.as_str().to_owned(), Open::new(part, by_token));
                 self.set_review();
             }
             Err(e) => self.deny(address, &e.to_string()),
@@ -232,20 +256,20 @@ impl HocuspocusSocket {
     }
 
     fn deny(&mut self, address: &Text, reason: &str) {
-        self.remember_closed(address);
+        self.remember_closed(address, Reopener::Token);
         let dialect = Dialect::Hocuspocus { address: address.clone() };
         push(&self.outbox, dialect.encode(&Reply::Denied { reason: reason.into() }));
     }
 
     fn close_document(&mut self, address: &Text, reason: &str) {
-        self.remember_closed(address);
+        self.remember_closed(address, Reopener::Token);
         let dialect = Dialect::Hocuspocus { address: address.clone() };
         push(&self.outbox, dialect.encode(&Reply::Closed { reason: reason.into() }));
     }
 
-    fn remember_closed(&mut self, address: &Text) {
+    fn remember_closed(&mut self, address: &Text, reopener: Reopener) {
         if self.closed.len() < self.services.config.limits.connection_documents_max {
-            self.closed.insert(address.as_str().to_owned());
+            self.closed.insert(address.as_str().to_owned(), reopener);
         }
     }
 
@@ -253,7 +277,7 @@ impl HocuspocusSocket {
     fn forget_if_ended(&mut self, address: &Text) {
         if self.parts.get(address.as_str()).is_some_and(|open| open.part.is_ended()) {
             self.parts.remove(address.as_str());
-            self.remember_closed(address);
+            self.remember_closed(address, Reopener::Token);
         }
     }
 

@@ -88,6 +88,7 @@ pub fn encode(address: &Text, reply: &Reply) -> Option<Frame> {
             put_var_uint(&mut head, AUTH_DENIED);
             put_var_bytes(&mut head, reason.as_str().as_bytes());
         }
+        Reply::QueryAwareness => put_var_uint(&mut head, QUERY_AWARENESS),
         Reply::TokenWanted => {
             put_var_uint(&mut head, AUTH);
             put_var_uint(&mut head, AUTH_TOKEN);

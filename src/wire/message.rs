@@ -88,6 +88,9 @@ pub enum Reply {
         /// As the client gave it.
         payload: Bytes,
     },
+    /// "Say who you are": the session believes itself here and is not. What clients that reflect what
+    /// they hear do by themselves, newer Hocuspocus providers have to be asked for.
+    QueryAwareness,
     /// The login is about to expire: "send me a fresh token".
     TokenWanted,
     /// The login was accepted, or what the session may do has changed.

@@ -56,6 +56,7 @@ pub fn encode(reply: &Reply) -> Option<Frame> {
         // An acknowledgement is the echo of the update itself; a close is the socket's.
         Reply::Saved
         | Reply::Checkpoint { .. }
+        | Reply::QueryAwareness
         | Reply::TokenWanted
         | Reply::Authenticated { .. }
         | Reply::Stateless { .. }

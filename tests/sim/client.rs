@@ -185,6 +185,7 @@ impl Client {
             | Reply::Authenticated { .. }
             | Reply::Denied { .. }
             | Reply::Checkpoint { .. }
+            | Reply::QueryAwareness
             | Reply::TokenWanted
             | Reply::Closed { .. } => vec![],
         }
