@@ -610,9 +610,13 @@ mod tests {
 
     #[test]
     fn values_that_contradict_each_other_are_refused() {
-        let set = [pair("timing.ping_interval_ms", "90000"), pair("limits.frame_bytes_max", "9")];
+        let set = [
+            pair("timing.ping_interval_ms", "90000"),
+            pair("limits.frame_bytes_max", "9"),
+            pair("auth.jwks_refresh_s", "0"),
+        ];
         let faults = Config::load(None, no_env(), &set).expect_err("faults").0;
-        assert_eq!(faults.len(), 3, "{faults:?}");
+        assert_eq!(faults.len(), 4, "{faults:?}");
     }
 
     #[test]

@@ -3,8 +3,10 @@
 //! When reading fails, the keys that are there stay for a day. Takes public keys only: a secret in a
 //! set (`oct`) would be known to everybody who can read the set.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,12 +53,12 @@ pub enum JwksError {
     #[error("the address must not hold a login")]
     Login,
     /// The file is not there, or may not be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {error}")]
     File {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// No answer, or not in time.
     #[error("no answer: {0}")]
@@ -145,18 +147,19 @@ pub async fn keep_fresh(keys: Arc<Keys>) {
         match jwks.source.read().await {
             Ok(set) => {
                 read_at = clock.now();
-                if set.skipped != skipped {
-                    skipped = set.skipped;
+                // Said once, and again only when the set changes.
+                if set.skipped > 0 && set.skipped != skipped {
                     info!(
                         keys.taken = set.keys.len(),
-                        keys.skipped = skipped,
+                        keys.skipped = set.skipped,
                         "the key set holds keys that are not for tokens here"
                     );
                 }
+                skipped = set.skipped;
                 jwks.keys.send_replace(set.keys.into());
             }
             Err(e) if clock.now() - read_at > STALE_AFTER => {
-                error!(error = %e, "the key set could not be read for a day and its keys are no longer accepted");
+                error!(error = %e, "the key set could not be read for a day; its keys are dropped");
                 jwks.keys.send_replace(Arc::default());
             }
             Err(e) => {
@@ -229,9 +232,12 @@ async fn fetch(uri: &Uri, tls: Arc<rustls::ClientConfig>) -> Result<Vec<u8>, Jwk
     }
 }
 
-fn read_file(path: &PathBuf) -> Result<Vec<u8>, JwksError> {
-    let set =
-        std::fs::read(path).map_err(|source| JwksError::File { path: path.clone(), source })?;
+fn read_file(path: &Path) -> Result<Vec<u8>, JwksError> {
+    let mut set = Vec::new();
+    let one_too_many = SET_BYTES_MAX as u64 + 1;
+    File::open(path)
+        .and_then(|file| file.take(one_too_many).read_to_end(&mut set))
+        .map_err(|error| JwksError::File { path: path.to_owned(), error })?;
     if set.len() > SET_BYTES_MAX { Err(JwksError::TooLong) } else { Ok(set) }
 }
 

@@ -3,6 +3,7 @@
 //! The key decides the algorithm, never the token: an HMAC secret checks HS256 only, and what was
 //! read as a public key is never a secret. Does not fetch anything; `jwks` does.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::pkcs8::DecodePublicKey as _;
@@ -43,6 +44,13 @@ pub struct Keys {
     pub(super) jwks: Option<Jwks>,
 }
 
+/// Shows no key.
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").finish_non_exhaustive()
+    }
+}
+
 /// One key with the one algorithm that it is for.
 pub(super) struct Key {
     algorithm: Algorithm,
@@ -54,12 +62,12 @@ pub(super) struct Key {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The file is not there, or may not be read.
-    #[error("cannot read the key file {path}: {source}")]
+    #[error("cannot read the key file {path}: {error}")]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// A secret that could be guessed.
     #[error(
@@ -86,7 +94,7 @@ pub enum KeyError {
     TooMany,
     /// The key set's address or file.
     #[error("auth.jwks: {0}")]
-    Jwks(#[from] JwksError),
+    Jwks(JwksError),
 }
 
 /// Why a token cannot be made.
@@ -97,7 +105,7 @@ pub enum SignError {
     NoSecret,
     /// The token would not be accepted.
     #[error("the token would not be accepted: {0}")]
-    Claims(#[from] TokenError),
+    Claims(TokenError),
 }
 
 impl Keys {
@@ -123,7 +131,11 @@ impl Keys {
             fixed,
             signing: secrets.first().map(|secret| EncodingKey::from_secret(secret)),
             expected: Expected { audience: set(&auth.audience), issuer: set(&auth.issuer) },
-            jwks: if auth.jwks.is_empty() { None } else { Some(Jwks::open(auth)?) },
+            jwks: if auth.jwks.is_empty() {
+                None
+            } else {
+                Some(Jwks::open(auth).map_err(KeyError::Jwks)?)
+            },
         })
     }
 
@@ -183,10 +195,11 @@ impl Keys {
         let json = to_json(claims, &self.expected);
         let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &json, key)
             .expect("an HMAC key signs any bytes");
-        let parts = Parts::split(&token)?;
-        match parts.claims()?.check(&self.expected, claims.issued_at_s.unwrap_or(0)) {
+        let now_s = claims.issued_at_s.unwrap_or(0);
+        let read = |token| Parts::split(token)?.claims()?.check(&self.expected, now_s);
+        match read(&token) {
             Ok(_) | Err(TokenError::Expired) => Ok(token),
-            Err(e) => Err(e.into()),
+            Err(e) => Err(SignError::Claims(e)),
         }
     }
 
@@ -311,7 +324,7 @@ fn public_key(pem: &str) -> Result<Key, &'static str> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, KeyError> {
-    std::fs::read(path).map_err(|source| KeyError::Unreadable { path: path.to_owned(), source })
+    std::fs::read(path).map_err(|error| KeyError::Unreadable { path: path.to_owned(), error })
 }
 
 #[cfg(unix)]

@@ -1,7 +1,6 @@
 //! Key sets: what is taken from them, and when they are read again.
 
 use std::net::TcpListener;
-use std::path::Path;
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use ed25519_dalek::pkcs8::DecodePublicKey as _;
@@ -154,8 +153,11 @@ fn sets_come_from_safe_places() {
         assert!(matches!(e, JwksError::Login) && !e.to_string().contains("secret"));
     }
     assert!(matches!(Source::parse("keys/set.json"), Ok(Source::File(_))));
+    let long = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(long.path(), vec![b' '; SET_BYTES_MAX + 1]).expect("written");
+    assert!(matches!(read_file(long.path()), Err(JwksError::TooLong)));
     let missing = Auth { jwks: "/nowhere/set.json".into(), ..Auth::default() };
-    let e = Keys::load(&missing).err().expect("no such file").to_string();
+    let e = Keys::load(&missing).expect_err("no such file").to_string();
     assert!(e.contains("/nowhere/set.json"), "{e}");
 }
 
