@@ -8,12 +8,12 @@ NPM_CI := npm ci --no-audit --no-fund
 BIN := $(CURDIR)/target/release/coscribe
 
 .PHONY: run test bench figures demo-trace cold-open crash fmt fmt-check lint build test-rust test-web \
-	test-clients test-browser tools
+	test-clients test-editors test-browser tools
 
 run:
 	$(CARGO) run --release
 
-test: tools fmt-check build lint test-rust test-web test-clients test-browser
+test: tools fmt-check build lint test-rust test-web test-clients test-editors test-browser
 	@echo "everything passed"
 
 # Says what is missing, and installs the browser where that is possible.
@@ -52,6 +52,13 @@ tests/interop/node_modules: tests/interop/package-lock.json
 
 test-clients: build tests/interop/node_modules
 	cd tests/interop && COSCRIBE_BIN=$(BIN) npm test
+
+tests/editors/node_modules: tests/editors/package-lock.json
+	cd tests/editors && $(NPM_CI)
+	touch $@
+
+test-editors: build tools tests/editors/node_modules
+	cd tests/editors && COSCRIBE_BIN=$(BIN) npm test
 
 test-browser: build tools web/node_modules
 	cd web && COSCRIBE_BIN=$(BIN) npm run e2e

@@ -493,6 +493,7 @@ impl Core {
     /// A reader's step 2 that brings nothing new is fine; anything else is not taken.
     fn read_only(&mut self, session: SessionId, summary: Summary, whole: bool, credit: Credit) {
         if !whole {
+            self.owe(session, credit);
             return self.turn_down(session, MAY_NOT_WRITE);
         }
         self.release_held(session);

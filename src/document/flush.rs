@@ -365,7 +365,10 @@ impl Core {
                 SyncKind::Claim(summary, credit) if replica.contains(&summary) => {
                     self.acknowledge_known(vec![Ack { session, credit }]);
                 }
-                SyncKind::Claim(..) => self.turn_down(session, MAY_NOT_WRITE),
+                SyncKind::Claim(_, credit) => {
+                    self.owe(session, credit);
+                    self.turn_down(session, MAY_NOT_WRITE);
+                }
             }
         }
     }

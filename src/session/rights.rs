@@ -20,6 +20,8 @@ pub(super) fn admit(level: Level, session: SessionId, message: Message) -> Optio
         Message::Awareness { entries } => Input::Awareness { session, entries },
         Message::QueryAwareness => Input::QueryAwareness { session },
         Message::Checkpoint { payload } => Input::Checkpoint { session, payload },
+        // Readers do not talk to everybody's application.
+        Message::Stateless { .. } if level < Level::Comment => return None,
         Message::Stateless { payload } => Input::Stateless { session, payload },
         Message::Token { .. } | Message::Close => return None,
     };

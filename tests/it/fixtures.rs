@@ -20,6 +20,7 @@ fn frames_of_stock_clients_decode_to_what_they_say() {
         let bytes = unhex(&frame["hex"]);
         let (address, message) = match dialect(&frame) {
             Dialect::YWebsocket => (None, wire::y_websocket::decode(bytes)),
+            Dialect::YSweet => (None, wire::y_sweet::decode(bytes)),
             Dialect::Hocuspocus => {
                 let frame = wire::hocuspocus::decode(bytes).expect("a readable address");
                 (Some(frame.address), frame.message)
@@ -90,6 +91,9 @@ fn of_reply(said: &Said) -> Value {
         Said::Authenticated(scope) => json!({ "message": "auth authenticated", "scope": scope }),
         Said::Stateless(text) => json!({ "message": "stateless", "text": text }),
         Said::Closed(reason) => json!({ "message": "close", "reason": reason }),
+        Said::QueryAwareness => json!({ "message": "query awareness" }),
+        Said::TokenWanted => json!({ "message": "auth token wanted" }),
+        Said::Checkpoint(_) => json!({ "message": "checkpoint" }),
         Said::Status(status) => json!({ "message": "sync status", "status": status }),
     }
 }

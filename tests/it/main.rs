@@ -6,6 +6,8 @@
 // `#[actix::test]` looks for `System` under this name.
 extern crate actix as actix_rt;
 
+mod access_live;
+mod access_matrix;
 mod assets;
 mod awareness;
 mod ending;
@@ -21,4 +23,5 @@ mod saving;
 mod slow_readers;
 mod storage;
 mod support;
+mod y_sweet;
 mod y_websocket;

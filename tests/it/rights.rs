@@ -17,7 +17,7 @@ async fn read_only_server(text: &str) -> Server {
 
 fn refusal(dialect: Dialect) -> Said {
     match dialect {
-        Dialect::YWebsocket => Said::Denied(READERS_ANSWER.into()),
+        Dialect::YWebsocket | Dialect::YSweet => Said::Denied(READERS_ANSWER.into()),
         Dialect::Hocuspocus => Said::Status(0),
     }
 }

@@ -148,7 +148,7 @@ async fn an_update_that_cannot_be_read_is_kept_aside_and_hurts_only_its_sender()
         ann.until_said(is_not_saved).await;
         match dialect {
             // Its clients would come back at once, so the socket stays.
-            Dialect::YWebsocket => ann.save_text("Ann ").await,
+            Dialect::YWebsocket | Dialect::YSweet => ann.save_text("Ann ").await,
             Dialect::Hocuspocus => {
                 ann.until_said(|said| matches!(said, Said::Closed(_))).await;
             }

@@ -5,6 +5,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::Home;
 
+const DOCUMENTS: &str = "SELECT count(*) FROM documents";
 const UPDATES: &str = "SELECT count(*) FROM updates";
 const SNAPSHOTS: &str = "SELECT count(*) FROM snapshots";
 const QUARANTINE: &str = "SELECT count(*) FROM quarantine";
@@ -12,6 +13,7 @@ const QUARANTINE: &str = "SELECT count(*) FROM quarantine";
 /// A table.
 #[derive(Debug, Clone, Copy)]
 pub enum Table {
+    Documents,
     Updates,
     Snapshots,
     Quarantine,
@@ -40,6 +42,7 @@ impl Database {
     /// Rows of a table.
     pub async fn count(&mut self, table: Table) -> i64 {
         let sql = match table {
+            Table::Documents => DOCUMENTS,
             Table::Updates => UPDATES,
             Table::Snapshots => SNAPSHOTS,
             Table::Quarantine => QUARANTINE,

@@ -39,18 +39,37 @@ impl Editor {
         editor
     }
 
+    /// Opens a document with a token and waits until it has been synced.
+    pub async fn open_as(server: &Server, dialect: Dialect, document: &str, token: &str) -> Self {
+        let mut editor = Self::connect_as(server, dialect, document, token).await;
+        editor.synced().await;
+        editor
+    }
+
     /// Opens a document; the answers have not been read.
     pub async fn connect(server: &Server, dialect: Dialect, document: &str) -> Self {
+        Self::connect_as(server, dialect, document, "").await
+    }
+
+    /// Opens a document with a token; the answers have not been read.
+    pub async fn connect_as(
+        server: &Server,
+        dialect: Dialect,
+        document: &str,
+        token: &str,
+    ) -> Self {
         let path = match dialect {
             Dialect::YWebsocket => {
-                format!("/sync/{}", utf8_percent_encode(document, NON_ALPHANUMERIC))
+                let name = utf8_percent_encode(document, NON_ALPHANUMERIC);
+                format!("/sync/{name}?token={token}")
             }
+            Dialect::YSweet => format!("/d/{document}/ws/{document}?token={token}"),
             Dialect::Hocuspocus => "/collab".to_owned(),
         };
         let socket = Socket::open(server, &path).await;
         let mut editor = Self::over(socket, dialect, document);
         if dialect == Dialect::Hocuspocus {
-            editor.say(wire::token("")).await;
+            editor.say(wire::token(token)).await;
         }
         editor.say_step_1().await;
         editor
@@ -90,7 +109,7 @@ impl Editor {
     pub fn is_saved(&self) -> bool {
         match self.dialect {
             Dialect::Hocuspocus => self.unanswered == 0,
-            Dialect::YWebsocket => {
+            Dialect::YWebsocket | Dialect::YSweet => {
                 let own =
                     |doc: &Doc| doc.transact().state_vector().get(&ClientID::new(self.client));
                 own(&self.shown) >= own(&self.doc)
@@ -138,7 +157,7 @@ impl Editor {
     /// Sends a message, under this document's address where the dialect has one.
     pub async fn say(&mut self, message: Vec<u8>) {
         let frame = match self.dialect {
-            Dialect::YWebsocket => message,
+            Dialect::YWebsocket | Dialect::YSweet => message,
             Dialect::Hocuspocus => wire::addressed(&self.address, message),
         };
         self.socket.send(frame).await;

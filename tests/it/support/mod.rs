@@ -2,6 +2,7 @@
 
 mod database;
 mod editor;
+mod office;
 mod program;
 mod server;
 mod socket;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 pub use database::{Database, Table};
 pub use editor::Editor;
+pub use office::Office;
 pub use program::Program;
 pub use server::{Answer, Home, Server};
 pub use socket::{Event, Socket};

@@ -56,6 +56,16 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().expect("a header of ASCII"))
     }
 
+    /// The body as text, as far as it is one.
+    pub fn text_lossy(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).expect("a body of JSON")
+    }
+
     /// The body as text.
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("a body of UTF-8")
@@ -120,13 +130,37 @@ impl Server {
 
     /// Any request without a body.
     pub async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send(method, path, headers, Vec::new()).await
+    }
+
+    /// A request with a token, if it is not empty, and a body.
+    pub async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: impl Into<Vec<u8>>,
+    ) -> Answer {
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str())];
+        let headers: &[_] = if token.is_empty() { &[] } else { &headers };
+        self.send(method, path, headers, body.into()).await
+    }
+
+    async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Answer {
         let method = method.parse().expect("a method");
         let mut request =
             awc::Client::new().request(method, self.url("http", path)).no_decompress();
         for header in headers {
             request = request.insert_header(*header);
         }
-        let mut response = patiently(path, request.send()).await.expect("an answer");
+        let mut response = patiently(path, request.send_body(body)).await.expect("an answer");
         let body = response.body().limit(64 << 20).await.expect("a whole body");
         Answer { status: response.status(), headers: response.headers().clone(), body }
     }

@@ -6,12 +6,16 @@ use bytes::Bytes;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
     YWebsocket,
+    YSweet,
     Hocuspocus,
 }
 
 impl Dialect {
     /// For tests that hold in both.
     pub const BOTH: [Self; 2] = [Self::YWebsocket, Self::Hocuspocus];
+
+    /// For tests that hold in all of them.
+    pub const ALL: [Self; 3] = [Self::YWebsocket, Self::YSweet, Self::Hocuspocus];
 }
 
 /// One message of the server.
@@ -22,6 +26,11 @@ pub enum Said {
     Update(Bytes),
     /// Client id, clock, state.
     Awareness(Vec<(u64, u64, String)>),
+    QueryAwareness,
+    /// y-sweet's "everything before this is saved".
+    Checkpoint(Bytes),
+    /// "Send me a fresh token."
+    TokenWanted,
     /// Access denied; on y-websocket also "this was not saved".
     Denied(String),
     /// The scope.
@@ -74,6 +83,11 @@ pub fn stateless(text: &str) -> Vec<u8> {
     [vec![5], buffer(text.as_bytes())].concat()
 }
 
+/// y-sweet's "say this back when everything before it is saved".
+pub fn checkpoint(payload: &[u8]) -> Vec<u8> {
+    [vec![102], buffer(payload)].concat()
+}
+
 /// "I am leaving this document" on Hocuspocus.
 pub fn close() -> Vec<u8> {
     vec![7]
@@ -90,7 +104,7 @@ pub fn addressed(address: &str, message: Vec<u8>) -> Vec<u8> {
 pub fn read(dialect: Dialect, frame: &Bytes) -> (String, Said) {
     let mut rest = &frame[..];
     let address = match dialect {
-        Dialect::YWebsocket => String::new(),
+        Dialect::YWebsocket | Dialect::YSweet => String::new(),
         Dialect::Hocuspocus => take_text(&mut rest),
     };
     let kind = take_uint(&mut rest);
@@ -106,11 +120,14 @@ pub fn read(dialect: Dialect, frame: &Bytes) -> (String, Said) {
             }
         }
         (1, _) => Said::Awareness(take_awareness(take_buffer(&mut rest))),
-        (2, Dialect::YWebsocket) => {
+        (3, Dialect::Hocuspocus) => Said::QueryAwareness,
+        (102, Dialect::YSweet) => Said::Checkpoint(Bytes::copy_from_slice(take_buffer(&mut rest))),
+        (2, Dialect::YWebsocket | Dialect::YSweet) => {
             assert_eq!(take_uint(&mut rest), 0, "y-websocket knows one auth message");
             Said::Denied(take_text(&mut rest))
         }
         (2, Dialect::Hocuspocus) => match take_uint(&mut rest) {
+            0 => Said::TokenWanted,
             1 => Said::Denied(take_text(&mut rest)),
             2 => Said::Authenticated(take_text(&mut rest)),
             other => panic!("unknown auth message {other}"),

@@ -1,0 +1,3 @@
+import { writingTogether } from './support/together.mjs'
+
+writingTogether('y-sweet')
