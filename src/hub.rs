@@ -32,7 +32,8 @@ pub struct Open(pub DocumentId);
 #[rtype(result = "()")]
 pub struct FlushAll;
 
-/// "This document has been deleted": whoever is in it is told, if it is live.
+/// "This document has been deleted", or is not any more: if it is live, whoever is in it is told,
+/// and the store is asked again before anybody else is let in.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct EndDeleted(pub DocumentId);

@@ -211,12 +211,10 @@ impl DocumentActor {
             }),
             Effect::Retired => self.stop(ctx),
             Effect::Kept => self.report(News::Kept, ctx),
-            Effect::Fail { why: Ending::Deleted } => {
-                self.failed = Some(Denied(Ending::Deleted));
-                self.stop(ctx);
-            }
             Effect::Fail { why } => {
-                warn!(document.id = %self.id, reason = %why, "document cannot be served");
+                if why != Ending::Deleted {
+                    warn!(document.id = %self.id, reason = %why, "document cannot be served");
+                }
                 self.failed = Some(Denied(why));
                 ctx.run_later(FAILED_STAYS, |actor, ctx| actor.stop(ctx));
             }
@@ -492,6 +490,13 @@ impl Handler<Tell> for DocumentActor {
     type Result = ();
 
     fn handle(&mut self, Tell(input): Tell, ctx: &mut Self::Context) {
+        if self.failed.is_some() {
+            // Told again that it was deleted, or that it was undeleted: the next one asks the log.
+            if matches!(input, Input::Deleted) {
+                self.stop(ctx);
+            }
+            return;
+        }
         if let Input::Left { session } = &input {
             self.joining.remove(session);
             if let Some(part) = self.parts.remove(session) {

@@ -42,6 +42,8 @@ pub(super) async fn undelete(
         return Err(Problem::absent("deleted document"));
     }
     info!(document.id = %document, "document undeleted");
+    let ended = site.services.hub.send(EndDeleted(document)).await;
+    ended.map_err(|e| Problem::internal(&e))?;
     Ok(HttpResponse::NoContent().finish())
 }
 

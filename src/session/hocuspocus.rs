@@ -19,6 +19,7 @@ use crate::access::{Caller, Credentials, Level, LoginError};
 use crate::clock;
 use crate::fanout::{Close, Outbox, Outlet};
 use crate::id::{ConnectionId, DocumentId, User};
+use crate::wire::awareness::Entry;
 use crate::wire::hocuspocus::{self, Addressed};
 use crate::wire::{Dialect, Message, Reply, Text, WireError};
 
@@ -47,9 +48,10 @@ pub struct HocuspocusSocket {
     proxied: Option<User>,
     /// By address as the client writes it.
     parts: BTreeMap<String, Open>,
-    /// Addresses that were closed, and what opens them again; not just any frame that was already on
-    /// its way.
-    closed: BTreeMap<String, Reopener>,
+    /// Addresses that were closed or denied.
+    closed: BTreeMap<String, Shut>,
+    /// Bytes of what waits in `closed`.
+    kept_bytes: usize,
     /// `None` once a document has been opened.
     stranger: Option<Stranger>,
     review_at_ms: Option<i64>,
@@ -64,6 +66,19 @@ struct Open {
     /// When to ask for a fresh token, in unix milliseconds; `None` where that has been done.
     renew_at_ms: Option<i64>,
 }
+
+/// A document that was closed or denied. What is sent to it may have been on its way before that, or
+/// come ahead of the token with which the client tries again.
+#[derive(Debug)]
+struct Shut {
+    reopener: Reopener,
+    /// The newest step 1 and the newest awareness, for a login that is accepted.
+    step_1: Option<Message>,
+    awareness: Option<Message>,
+}
+
+/// Bytes that wait for logins on one socket; what is beyond is dropped.
+const KEPT_BYTES_MAX: usize = 256 << 10;
 
 /// What opens a document again that was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +135,7 @@ impl HocuspocusSocket {
             proxied,
             parts: BTreeMap::new(),
             closed: BTreeMap::new(),
+            kept_bytes: 0,
             stranger: Some(Stranger { deadline, frames: 0, bytes: 0 }),
             review_at_ms: None,
         }
@@ -129,7 +145,6 @@ impl HocuspocusSocket {
         self.forget_if_ended(&address);
         match message {
             Message::Token { token, .. } => {
-                self.closed.remove(address.as_str());
                 if self.parts.contains_key(address.as_str()) {
                     self.renew(&address, &token).await;
                 } else {
@@ -163,12 +178,14 @@ impl HocuspocusSocket {
             Some(key) => key,
             None => {
                 let is_step_1 = matches!(message, Message::SyncStep1 { .. });
-                match self.closed.get(address.as_str()) {
+                match self.closed.get(address.as_str()).map(|shut| shut.reopener) {
                     None => {}
                     Some(Reopener::Step1) if is_step_1 => {}
-                    Some(_) => return None,
+                    Some(_) => {
+                        self.keep(address, message);
+                        return None;
+                    }
                 }
-                self.closed.remove(address.as_str());
                 self.log_in(address, None).await;
                 address.as_str()
             }
@@ -176,10 +193,50 @@ impl HocuspocusSocket {
         self.parts.get_mut(key).map(|open| &mut open.part)
     }
 
+    /// Remembers what a client says ahead of its token.
+    fn keep(&mut self, address: &Text, message: &Message) {
+        let Some(shut) = self.closed.get_mut(address.as_str()) else { return };
+        // Copies: what was read are views into whole frames.
+        let (slot, message) = match message {
+            Message::SyncStep1 { state_vector } => {
+                let state_vector = Bytes::copy_from_slice(state_vector);
+                (&mut shut.step_1, Message::SyncStep1 { state_vector })
+            }
+            Message::Awareness { entries } => {
+                let copy = |entry: &Entry| Entry { state: entry.state.as_str().into(), ..*entry };
+                let entries = entries.iter().map(copy).collect();
+                (&mut shut.awareness, Message::Awareness { entries })
+            }
+            _ => return,
+        };
+        self.kept_bytes -= slot.take().as_ref().map_or(0, Message::len);
+        if self.kept_bytes + message.len() <= KEPT_BYTES_MAX {
+            self.kept_bytes += message.len();
+            *slot = Some(message);
+        }
+    }
+
+    /// Takes back what was remembered.
+    fn unshut(&mut self, address: &Text) -> Vec<Message> {
+        let shut = self.closed.remove(address.as_str());
+        let kept = shut.into_iter().flat_map(|shut| [shut.step_1, shut.awareness]);
+        let kept: Vec<Message> = kept.flatten().collect();
+        self.kept_bytes -= kept.iter().map(Message::len).sum::<usize>();
+        kept
+    }
+
     /// `token` is what stood in the Auth frame, if there was one.
     async fn log_in(&mut self, address: &Text, token: Option<&str>) {
+        let kept = self.unshut(address);
         match self.let_in(address, token.unwrap_or_default()).await {
-            Ok(login) => self.open(address, login, token.is_some()).await,
+            Ok(login) => {
+                self.open(address, login, token.is_some()).await;
+                if let Some(open) = self.parts.get_mut(address.as_str()) {
+                    for message in kept {
+                        open.part.tell(message).await;
+                    }
+                }
+            }
             Err(e) => {
                 self.services.metrics.refused.inc();
                 info!(connection.id = self.connection.0, reason = %e.for_log(), "login denied");
@@ -230,8 +287,12 @@ impl HocuspocusSocket {
         let renewed = match self.identify(token.as_str()).await {
             Ok(caller) => {
                 let Some(open) = self.parts.get_mut(address.as_str()) else { return };
+                let before = open.part.login().caller().expires_at_ms();
                 let renewed = open.part.renew(&self.services.access, Arc::new(caller)).await;
-                open.renew_at_ms = renewal(open.part.login().caller());
+                let caller = open.part.login().caller();
+                // Whoever sends the old token again has no other.
+                let is_fresh = caller.expires_at_ms() > before;
+                open.renew_at_ms = renewal(caller).filter(|_| is_fresh);
                 renewed
             }
             Err(e) => Err(e),
@@ -243,7 +304,12 @@ impl HocuspocusSocket {
             Err(e) => {
                 info!(connection.id = self.connection.0, reason = %e.for_log(), "token refused");
                 self.parts.remove(address.as_str());
-                self.close_document(address, UNAUTHORIZED_REASON);
+                if let LoginError::Lapsed(_) = e {
+                    self.deny(address, &e.code());
+                    self.close_document(address, &e.code());
+                } else {
+                    self.close_document(address, UNAUTHORIZED_REASON);
+                }
             }
         }
         self.set_review();
@@ -268,8 +334,12 @@ impl HocuspocusSocket {
     }
 
     fn remember_closed(&mut self, address: &Text, reopener: Reopener) {
+        if self.closed.contains_key(address.as_str()) {
+            return;
+        }
         if self.closed.len() < self.services.config.limits.connection_documents_max {
-            self.closed.insert(address.as_str().to_owned(), reopener);
+            let shut = Shut { reopener, step_1: None, awareness: None };
+            self.closed.insert(address.as_str().to_owned(), shut);
         }
     }
 

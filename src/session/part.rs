@@ -250,14 +250,8 @@ async fn deliver(addr: &Addr<DocumentActor>, input: Input) {
 
 /// Whether the message or its answer may be large.
 fn is_heavy(message: &Message) -> bool {
-    let bytes = match message {
-        Message::SyncStep1 { .. } | Message::QueryAwareness => return true,
-        Message::SyncStep2 { update } | Message::Update { update } => update.len(),
-        Message::Awareness { entries } => entries.iter().map(|e| e.state.as_str().len()).sum(),
-        Message::Stateless { payload } => payload.as_str().len(),
-        Message::Token { .. } | Message::Close | Message::Checkpoint { .. } => 0,
-    };
-    bytes > LIGHT_BYTES_MAX
+    let asks = matches!(message, Message::SyncStep1 { .. } | Message::QueryAwareness);
+    asks || message.len() > LIGHT_BYTES_MAX
 }
 
 fn about(connection: ConnectionId, login: &Login, outlet: &Outlet) -> About {

@@ -51,6 +51,25 @@ pub enum Message {
     },
 }
 
+impl Message {
+    /// Bytes that it carries.
+    #[expect(clippy::len_without_is_empty, reason = "a message is never empty")]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::SyncStep1 { state_vector } => state_vector.len(),
+            Self::SyncStep2 { update } | Self::Update { update } => update.len(),
+            // Each has a number and a clock beside its state.
+            Self::Awareness { entries } => {
+                entries.iter().map(|e| e.state.as_str().len() + size_of::<Entry>()).sum()
+            }
+            Self::Stateless { payload } => payload.as_str().len(),
+            Self::Checkpoint { payload } => payload.len(),
+            Self::Token { token, .. } => token.as_str().len(),
+            Self::QueryAwareness | Self::Close => 0,
+        }
+    }
+}
+
 /// One message of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
