@@ -14,6 +14,7 @@ mod ending;
 mod fixtures;
 mod health;
 mod hocuspocus;
+mod house;
 mod keep_alive;
 mod limits;
 mod loading;
