@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-use crate::access::{Access, OriginRule, anonymous_level, jwks};
+use crate::access::{Access, Keys, OriginRule, anonymous_level, jwks};
 use crate::config::Config;
 use crate::document::actor::Shared;
 use crate::document::core::CoreLimits;
@@ -51,13 +51,14 @@ impl App {
     /// Says in words for people what is in the way.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         anonymous_level(&config)?;
+        let keys = Arc::new(Keys::load(&config.auth)?);
         let proxies = Proxies::new(&config)?;
         let listener = TcpListener::bind(config.listen)
             .with_context(|| format!("cannot listen on {}", config.listen))?;
         let address = listener.local_addr()?;
         let store = Store::open(store_options(&config)).await?;
-        let access = Access::new(&config, store.clone()).await?;
-        let keys = actix_web::rt::spawn(jwks::keep_fresh(access.keys().clone()));
+        let access = Access::new(&config, keys.clone(), store.clone()).await?;
+        let keys = actix_web::rt::spawn(jwks::keep_fresh(keys));
         let metrics = Arc::new(Metrics::new());
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let threads =

@@ -62,7 +62,8 @@ pub struct Access {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{listen} can be reached from other machines, and nobody has said what people without a login \
-     may do there; say --anonymous write, read or none, or listen on 127.0.0.1"
+     may do there; say --anonymous write, read or none, give a key (--auth-secret-file), or listen \
+     on 127.0.0.1"
 )]
 pub struct Undecided {
     /// The address that was asked for.
@@ -125,13 +126,12 @@ impl LoginError {
 }
 
 impl Access {
-    /// Takes the operator's decisions and reads what was revoked.
+    /// Takes the operator's decisions, the keys of tokens, and what was revoked.
     ///
     /// # Errors
     /// Says in words for people what is in the way.
-    pub async fn new(config: &Config, store: Store) -> anyhow::Result<Self> {
+    pub async fn new(config: &Config, keys: Arc<Keys>, store: Store) -> anyhow::Result<Self> {
         let anonymous = anonymous_level(config)?;
-        let keys = Arc::new(Keys::load(&config.auth)?);
         let limits = &config.limits;
         let access = Self {
             anonymous,

@@ -3,6 +3,7 @@
 mod serve;
 mod token;
 
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -19,6 +20,7 @@ use crate::config::{Anonymous, Config, ConfigError, Durability, LogFormat};
 #[command(after_help = "Examples:
   coscribe                                   serve on http://127.0.0.1:4110, database coscribe.db
   coscribe --listen 0.0.0.0:80 --anonymous write   let everybody in the network write
+  coscribe serve --auth-secret-file secret       whoever has a token that `coscribe token` made
   coscribe serve --database /var/lib/notes.db --log-format json
   coscribe config > coscribe.toml            all settings with their values, to edit
   coscribe serve --auth-secret-file secret   let in who has a token (coscribe token --help)
@@ -51,7 +53,8 @@ struct Settings {
     /// The SQLite file, made when it is not there [default: coscribe.db]
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
-    /// What people without a login may do; "auto" is write, on this machine only [default: auto]
+    /// What people without a login may do; "auto" is write on this machine only, and nothing where
+    /// there is a key for tokens [default: auto]
     #[arg(long, value_enum)]
     anonymous: Option<Anonymous>,
     /// When others see an edit: when it is on "disk", or already when it is in the log of this
@@ -110,11 +113,16 @@ impl Settings {
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command.unwrap_or(Command::Serve(cli.settings)) {
         Command::Serve(settings) => serve::run(settings.load()?),
-        Command::Config(settings) => {
-            print!("{}", settings.load()?.to_toml());
-            Ok(())
-        }
+        Command::Config(settings) => say(&settings.load()?.to_toml()),
         Command::Token(token) => token::run(token),
+    }
+}
+
+/// Prints to standard output. Whoever stopped reading has seen enough.
+fn say(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
+        said => Ok(said?),
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) struct Token {
 /// Makes or explains.
 pub(super) fn run(token: Token) -> anyhow::Result<()> {
     if !token.inspect {
-        println!("{}", token.mint()?);
+        super::say(&format!("{}\n", token.mint()?))?;
         return Ok(());
     }
     if std::io::stdin().is_terminal() {
@@ -95,7 +95,7 @@ pub(super) fn run(token: Token) -> anyhow::Result<()> {
     let more_than_enough = 2 * TOKEN_BYTES_MAX as u64;
     std::io::stdin().take(more_than_enough).read_to_string(&mut text).context("cannot read")?;
     let explained = token.explain(text.trim())?;
-    println!("{}", serde_json::to_string_pretty(&explained)?);
+    super::say(&format!("{}\n", serde_json::to_string_pretty(&explained)?))?;
     if let Some(why) = explained.why {
         bail!("the token is not accepted: {why}");
     }

@@ -17,13 +17,14 @@ use tokio::sync::{oneshot, watch};
 use tracing::{debug, error, warn};
 
 use super::core::{Core, CoreLimits};
-use super::input::{About, Effect, Ending, Input, Loaded, Record};
+use super::input::{About, Effect, Ending, Input, Record};
+use super::load::{NotLoaded, load};
 use crate::clock::{self, Clock};
-use crate::crdt::{Fingerprint, Replica, RestoreError};
+use crate::crdt::Fingerprint;
 use crate::fanout::{self, Drained, Port};
 use crate::id::{DocumentId, Seq, SessionId};
 use crate::metrics::Metrics;
-use crate::store::{AppendError, Commit, LoadError, LogRecord, Store};
+use crate::store::{AppendError, Commit, LogRecord, Store};
 use crate::wire::Reply;
 
 /// Close code of a session that sent what cannot be taken; permanent, so clients do not hurry back.
@@ -544,45 +545,4 @@ impl Handler<Retire> for DocumentActor {
 fn stamped(record: Record, at_ms: i64) -> LogRecord {
     let Record { connection, author, bytes } = record;
     LogRecord { at_ms, author, connection, bytes }
-}
-
-/// Why a document could not be read.
-enum NotLoaded {
-    Deleted,
-    Because { reason: String, lasting: bool },
-}
-
-/// Reads snapshot and log; a snapshot that does not decode is left out, a log record never.
-async fn load(store: Store, id: DocumentId) -> Result<Loaded, NotLoaded> {
-    let mut below = None;
-    loop {
-        let stored = store.load(&id, below).await.map_err(|e| match e {
-            LoadError::Deleted => NotLoaded::Deleted,
-            e => {
-                let lasting = matches!(e, LoadError::Corrupt { .. });
-                NotLoaded::Because { reason: e.to_string(), lasting }
-            }
-        })?;
-        let (rows, bytes, last) = (stored.tail.len() as u64, stored.tail_bytes, stored.last);
-        let snapshot_bytes = stored.snapshot.as_ref().map_or(0, |(_, bytes)| bytes.len());
-        let snapshot_seq = stored.snapshot.as_ref().map(|(seq, _)| *seq);
-        let restoring = tokio::task::spawn_blocking(move || {
-            let snapshot = stored.snapshot.as_ref().map(|(_, bytes)| bytes.as_ref());
-            Replica::restore(snapshot, &stored.tail)
-        });
-        let restored = restoring.await.map_err(|e| NotLoaded::Because {
-            reason: format!("reading the log was interrupted: {e}"),
-            lasting: false,
-        })?;
-        match restored {
-            Ok(replica) => return Ok(Loaded { replica, last, rows, bytes, snapshot_bytes }),
-            Err(RestoreError::Snapshot(reason)) if snapshot_seq.is_some() => {
-                warn!(document.id = %id, reason, "snapshot is left out; reading more of the log");
-                below = snapshot_seq;
-            }
-            Err(e) => {
-                return Err(NotLoaded::Because { reason: e.to_string(), lasting: true });
-            }
-        }
-    }
 }

@@ -8,6 +8,7 @@ pub mod actor;
 pub mod core;
 mod flush;
 pub mod input;
+mod load;
 mod member;
 mod presence;
 mod truth;

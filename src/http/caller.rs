@@ -11,10 +11,11 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
+use tracing::info;
 
 use super::Site;
 use super::problem::Problem;
-use crate::access::{Caller, Credentials};
+use crate::access::{Caller, Credentials, LoginError};
 use crate::config::Config;
 use crate::id::{DocumentId, User};
 use crate::level::Level;
@@ -148,9 +149,8 @@ pub(super) fn check_origin(request: &HttpRequest, site: &Site) -> Result<(), Pro
 /// The origin is not allowed, the network asks too often, or the credentials are not accepted.
 pub(super) async fn caller(request: &HttpRequest, site: &Site) -> Result<Arc<Caller>, Problem> {
     check_origin(request, site)?;
-    let access = &site.services.access;
-    access.knock(site.proxies.origin_of(request))?;
-    Ok(Arc::new(access.identify(credentials(request, site)).await?))
+    let caller = identify(request, site).await;
+    Ok(caller.inspect_err(|e| log(e, request, site))?)
 }
 
 /// Lets the caller of a request into a document, if it has at least `level` there.
@@ -163,9 +163,36 @@ pub(super) async fn login(
     document: DocumentId,
     level: Level,
 ) -> Result<Login, Problem> {
-    let caller = caller(request, site).await?;
-    let login = Login::new(&site.services.access, caller, document)?;
+    check_origin(request, site)?;
+    let login = let_in(request, site, document).await?;
     if login.level() < level { Err(Problem::level(level)) } else { Ok(login) }
+}
+
+/// Lets the caller of a request or an upgrade into a document.
+///
+/// # Errors
+/// Why not.
+pub(super) async fn let_in(
+    request: &HttpRequest,
+    site: &Site,
+    document: DocumentId,
+) -> Result<Login, LoginError> {
+    let login = match identify(request, site).await {
+        Ok(caller) => Login::new(&site.services.access, caller, document),
+        Err(e) => Err(e),
+    };
+    login.inspect_err(|e| log(e, request, site))
+}
+
+async fn identify(request: &HttpRequest, site: &Site) -> Result<Arc<Caller>, LoginError> {
+    let access = &site.services.access;
+    access.knock(site.proxies.origin_of(request))?;
+    access.identify(credentials(request, site)).await.map(Arc::new)
+}
+
+fn log(e: &LoginError, request: &HttpRequest, site: &Site) {
+    let from = site.proxies.origin_of(request);
+    info!(client.address = ?from, reason = e.for_log(), "login refused");
 }
 
 fn bearer(request: &HttpRequest) -> Option<String> {

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
-use tracing::{debug, info};
+use tracing::debug;
 
 use crate::access::LoginError;
 use crate::id::NameError;
@@ -123,7 +123,6 @@ impl From<LoginError> for Problem {
             LoginError::TooOften | LoginError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             LoginError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
-        info!(reason = e.for_log(), "login refused");
         Self::new(status, e.to_string())
     }
 }

@@ -18,7 +18,7 @@ use crate::access::LoginError;
 use crate::fanout::Outbox;
 use crate::id::{ConnectionId, DocumentId, NameError};
 use crate::session::{
-    self, Connection, DocumentSocket, Guard, HocuspocusSocket, Login, OpenError, Socket,
+    self, Connection, DocumentSocket, Guard, HocuspocusSocket, OpenError, Socket,
 };
 use crate::wire::Dialect;
 
@@ -135,10 +135,7 @@ async fn open_document(
     let place = enter(request, site)?;
     let document = document?;
     let services = &site.services;
-    let access = &services.access;
-    access.knock(site.proxies.origin_of(request))?;
-    let caller = access.identify(caller::credentials(request, site)).await?;
-    let login = Login::new(access, Arc::new(caller), document)?;
+    let login = caller::let_in(request, site, document).await?;
     let connection = services.next_connection();
     let outbox = Arc::new(Outbox::new(services.config.limits.outbox_bytes_max));
     let (services, written) = (services.clone(), outbox.clone());

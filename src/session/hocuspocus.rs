@@ -239,7 +239,8 @@ impl HocuspocusSocket {
             }
             Err(e) => {
                 self.services.metrics.refused.inc();
-                info!(connection.id = self.connection.0, reason = %e.for_log(), "login denied");
+                let (from, reason) = (self.from, e.for_log());
+                info!(connection.id = self.connection.0, client.address = ?from, reason, "login denied");
                 self.deny(address, &e.code());
             }
         }
