@@ -63,8 +63,8 @@ export async function sameText(clients, ...holds) {
   }
 }
 
-/** What both dialects' clients have in common. Emits `news` after anything that may have changed something. */
-class Client extends EventEmitter {
+/** What the clients of all dialects have in common. Emits `news` after anything that may have changed something. */
+export class Client extends EventEmitter {
   constructor(kind, name, doc) {
     super()
     this.setMaxListeners(0)
@@ -88,6 +88,14 @@ class Client extends EventEmitter {
     return when(`${this.kind.name} is synced`, () => this.provider.synced, [this])
   }
 
+  /** Tells by event `refused` with which status an upgrade was answered; the ws package has it in a message only. */
+  #refusedWith(message) {
+    const status = /^Unexpected server response: (\d+)$/.exec(message)
+    if (!status) return
+    this.emit('refused', Number(status[1]))
+    this.emit('news')
+  }
+
   /** Appends to the text. */
   type(piece) {
     this.text.insert(this.text.length, piece)
@@ -101,7 +109,7 @@ class Client extends EventEmitter {
         super(address, protocols)
         client.socket = this
         // Providers drop their listeners before they close a socket that is still connecting; ws then throws.
-        this.on('error', () => {})
+        this.on('error', ({ message }) => client.#refusedWith(message))
         this.on('open', () => client.emit('open'))
         this.on('message', (data, isBinary) => client.emit('frame', 'in', new Uint8Array(data), isBinary))
         // The provider's own listener comes later; by the next microtask it has run.
@@ -229,7 +237,7 @@ class HocuspocusClient extends Client {
 }
 
 /** A stock client that tests can open, by the name and version of its package. */
-class Kind {
+export class Kind {
   constructor(name, dialect, parts) {
     this.name = name
     this.dialect = dialect
@@ -250,7 +258,7 @@ class Kind {
 }
 
 /** The package and version behind an alias of package.json, as `y-websocket@1.5.4`. */
-function stock(alias) {
+export function stock(alias) {
   const wanted = packageJson.dependencies[alias]
   return wanted.startsWith('npm:') ? wanted.slice('npm:'.length) : `${alias}@${wanted}`
 }

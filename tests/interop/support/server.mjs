@@ -18,6 +18,13 @@ const READY_LINE = /^coscribe is ready at (http:\/\/(\S+):(\d+))/
 const START_LIMIT_MS = 30_000
 const OUTPUT_LINES_KEPT = 200
 
+/** Path of the program under test. */
+export function binary() {
+  const path = process.env.COSCRIBE_BIN ?? DEFAULT_BINARY
+  if (!existsSync(path)) throw new Error(`no binary at ${path}: run \`cargo build --release\`, or set COSCRIBE_BIN`)
+  return path
+}
+
 export class Server {
   /** Base address, for example `http://127.0.0.1:40123`. */
   http = ''
@@ -48,14 +55,10 @@ export class Server {
 
   /** Starts the next life on the same port and database. The last one must have ended. */
   async restart() {
-    const binary = process.env.COSCRIBE_BIN ?? DEFAULT_BINARY
-    if (!existsSync(binary)) {
-      throw new Error(`no binary at ${binary}: run \`cargo build --release\`, or set COSCRIBE_BIN`)
-    }
     const started = performance.now()
     const child = spawn(
-      binary,
-      ['serve', '--listen', `127.0.0.1:${this.#port}`, '--database', join(this.#directory, 'coscribe.db')],
+      binary(),
+      ['serve', '--listen', `127.0.0.1:${this.#port}`, '--database', this.databaseFile],
       { env: { ...process.env, ...this.#environment }, stdio: ['ignore', 'pipe', 'pipe'] },
     )
     this.#child = child
@@ -74,6 +77,11 @@ export class Server {
 
   get port() {
     return this.#port
+  }
+
+  /** Path of its database. */
+  get databaseFile() {
+    return join(this.#directory, 'coscribe.db')
   }
 
   get pid() {

@@ -74,7 +74,7 @@ export function statelessFrame(address, payload) {
 
 /**
  * Reads a frame of either dialect as far as a test asks for it.
- * @param {'y-websocket' | 'hocuspocus'} dialect
+ * @param {'y-websocket' | 'y-sweet' | 'hocuspocus'} dialect
  * @param {'in' | 'out'} direction seen from the client
  */
 export function read(dialect, direction, bytes) {
@@ -94,7 +94,8 @@ export function read(dialect, direction, bytes) {
       seen.entries = readAwareness(decoding.readVarUint8Array(decoder))
       break
     case AUTH:
-      readAuth(decoder, direction, seen)
+      if (dialect === 'hocuspocus') readAuth(decoder, direction, seen)
+      else readDenial(decoder, seen)
       break
     case STATELESS:
     case 6:
@@ -117,6 +118,11 @@ function readAwareness(bytes) {
     clock: decoding.readVarUint(decoder),
     state: JSON.parse(decoding.readVarString(decoder)),
   }))
+}
+
+function readDenial(decoder, seen) {
+  seen.name += ' permission denied'
+  if (decoding.readVarUint(decoder) === 0) seen.reason = decoding.readVarString(decoder)
 }
 
 function readAuth(decoder, direction, seen) {
