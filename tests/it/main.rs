@@ -24,5 +24,6 @@ mod saving;
 mod slow_readers;
 mod storage;
 mod support;
+mod tokens;
 mod y_sweet;
 mod y_websocket;

@@ -22,9 +22,15 @@ pub struct Ended {
 impl Program {
     /// Serves a database on a free port.
     pub fn serve(database: &Path) -> Self {
+        let database = database.to_str().expect("a path of UTF-8");
+        Self::run(&["serve", "--listen", "127.0.0.1:0", "--database", database])
+    }
+
+    /// Runs a command, with nothing on its standard input.
+    pub fn run(arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_coscribe"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--database"])
-            .arg(database)
+            .args(arguments)
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

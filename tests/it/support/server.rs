@@ -25,6 +25,11 @@ impl Home {
         Self(tempfile::tempdir().expect("a directory for the database"))
     }
 
+    /// A file beside the database.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
     /// The SQLite file.
     pub fn database(&self) -> PathBuf {
         self.0.path().join("coscribe.db")
