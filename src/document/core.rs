@@ -118,6 +118,8 @@ pub struct Core {
     pub(super) flushing: bool,
     /// It was asked to retire and writes its last snapshot.
     pub(super) retiring: bool,
+    /// It has failed: everybody has been told, and nothing happens any more.
+    over: bool,
     pub(super) effects: Vec<Effect>,
 }
 
@@ -180,12 +182,17 @@ impl Core {
             loading: true,
             flushing: false,
             retiring: false,
+            over: false,
             effects: vec![Effect::Load],
         }
     }
 
     /// Takes what happened and returns what has to be done, in order.
     pub fn handle(&mut self, input: Input, now: Duration) -> Vec<Effect> {
+        if self.over {
+            // The shell may stay for a while; nothing is accepted, so there is nothing to flush.
+            return if matches!(input, Input::Flush) { vec![Effect::Flushed] } else { Vec::new() };
+        }
         match input {
             Input::Loaded(loaded) => self.loaded(*loaded),
             Input::LoadFailed { reason, lasting } => self.load_failed(reason, lasting, now),
@@ -211,8 +218,10 @@ impl Core {
             Input::Retire => self.retire(),
             Input::Tick => self.presence.expire(now),
         }
-        self.advance(now);
-        self.publish_awareness(now);
+        if !self.over {
+            self.advance(now);
+            self.publish_awareness(now);
+        }
         std::mem::take(&mut self.effects)
     }
 
@@ -342,7 +351,7 @@ impl Core {
         self.effects.push(Effect::Load);
     }
 
-    /// Ends every session and the document.
+    /// Ends every session and the document, and forgets what was on its way.
     pub(super) fn fail(&mut self, why: &Ending) {
         for (session, _) in std::mem::take(&mut self.arriving) {
             self.effects.push(Effect::Deny { session, why: why.clone() });
@@ -351,7 +360,12 @@ impl Core {
         for session in sessions {
             self.end(session, why.clone());
         }
+        if self.flushing {
+            self.effects.push(Effect::Flushed);
+        }
         self.effects.push(Effect::Fail { why: why.clone() });
+        let effects = std::mem::take(&mut self.effects);
+        *self = Self { over: true, effects, ..Self::new(self.limits.clone()) };
     }
 
     fn end(&mut self, session: SessionId, why: Ending) {

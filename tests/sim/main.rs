@@ -175,3 +175,10 @@ fn an_id_is_not_handed_to_who_has_left() {
 fn survivors_carry_each_others_lost_changes() {
     run(2_477);
 }
+
+/// The disk failed while the log was to be read again: everybody was told that the document cannot
+/// be served, and then the log was read once more.
+#[test]
+fn a_document_that_has_failed_does_nothing_more() {
+    run(11_029);
+}

@@ -2,6 +2,7 @@
 //! and frames in model outboxes. Every promise that an effect could break is checked here.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
 use coscribe::document::core::Core;
@@ -12,6 +13,9 @@ use coscribe::wire::{Dialect, Reply};
 use crate::ledger::linted;
 use crate::link::{Down, Part, Who};
 use crate::world::Sim;
+
+/// Longer than the longest wait of a core.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One start of the document.
 pub struct Server {
@@ -35,6 +39,8 @@ pub struct Server {
     blamed: Vec<String>,
     /// It has said its last word.
     is_over: bool,
+    /// That was that it cannot be served.
+    has_failed: bool,
     /// Effects that lead to further inputs.
     depth: u32,
 }
@@ -52,6 +58,7 @@ impl Server {
             is_retiring: false,
             blamed: vec![],
             is_over: false,
+            has_failed: false,
             depth: 0,
         }
     }
@@ -94,10 +101,36 @@ impl Sim {
         }
         assert!(server.blamed.is_empty() || self.is_disordered, "{:?}", server.blamed);
         if server.is_over {
+            self.check_over();
             self.drop_server();
         } else {
             self.check_replica();
         }
+    }
+
+    /// The shell of a document that failed stays for a while: whatever still comes, the core does
+    /// nothing.
+    fn check_over(&mut self) {
+        let Some(server) = self.server.as_mut().filter(|server| server.has_failed) else { return };
+        let loaded = self.ledger.load(0).expect("a log that can be read");
+        let last = self.ledger.last();
+        let late = [
+            Input::Loaded(Box::new(loaded)),
+            Input::Committed { last, durable: false },
+            Input::CommitFailed { reason: "the disk is full".into() },
+            Input::Durable,
+            Input::SnapshotEnded { written: true },
+            Input::Retire,
+            Input::Tick,
+        ];
+        for input in late {
+            let done = server.core.handle(input, self.now + PATIENCE);
+            assert!(done.is_empty(), "it is over and does {done:?}");
+        }
+        let flushed = server.core.handle(Input::Flush, self.now);
+        assert!(matches!(flushed[..], [Effect::Flushed]), "it is over and a flush waits for ever");
+        assert_eq!(server.core.next_wake(), None, "it is over and wants to be woken");
+        assert!(!server.core.is_idle() && !server.core.is_crowded());
     }
 
     /// The document's memory is gone; an append in flight gets written or not.
@@ -126,6 +159,7 @@ impl Sim {
     }
 
     fn run(&mut self, effect: Effect) {
+        assert!(!self.server().is_over, "it goes on after its last word");
         match effect {
             Effect::Load => {
                 assert!(!self.server().is_loading, "the log is read twice at the same time");
@@ -180,6 +214,7 @@ impl Sim {
                 let somebody = self.here().any(|part| part != Part::Over);
                 assert!(!somebody, "it fails and has not told everybody");
                 self.server().is_over = true;
+                self.server().has_failed = true;
             }
         }
     }
