@@ -36,6 +36,7 @@ impl Sim {
     fn heal(&mut self) {
         self.is_outage = false;
         self.plan.weights.append_failures = 0;
+        self.give_back();
         self.hostile.session.into_iter().for_each(|session| self.lose(session));
     }
 

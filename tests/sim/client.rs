@@ -19,6 +19,7 @@ use yrs::updates::encoder::Encode;
 use yrs::{Doc, ReadTxn, StateVector, Transact};
 
 use crate::content;
+use crate::counter::Counter;
 use crate::ledger::linted;
 
 /// Stock clients renew their awareness after so long without a change.
@@ -33,7 +34,7 @@ pub struct Kind {
     pub dialect: Dialect,
     /// Whether the server ends its session over an update that cannot be taken.
     pub strict: bool,
-    /// Whether it may change the document.
+    /// Whether it ever changes the document.
     pub may_write: bool,
     /// It sends on all awareness that it hears, as older providers do.
     pub reflects: bool,
@@ -51,7 +52,7 @@ impl Kind {
     }
 
     fn counts(&self) -> bool {
-        self.dialect != Dialect::YWebsocket
+        matches!(self.dialect, Dialect::Hocuspocus { .. })
     }
 }
 
@@ -65,12 +66,19 @@ pub struct Client {
     pub session: Option<SessionId>,
     /// It has gone for good, and what it had with it.
     pub is_gone: bool,
+    /// Whether the server would take its changes. It makes them all the same: nobody has told its
+    /// editor, or not yet.
+    pub may_write: bool,
+    /// It would not be let in.
+    pub is_shut_out: bool,
     /// It has had a step 2 on this connection.
     is_synced: bool,
     /// The provider's number of unsynced changes.
     unsynced: u32,
     /// Its own changes since that number was last 0.
     unsaved: Vec<Summary>,
+    /// What a y-sweet client counts.
+    pub counter: Option<Counter>,
     /// Its own insertions of this connection that have not come back.
     unechoed: Vec<(u32, u32)>,
     /// Updates that wait for what they build on, as Yjs keeps them.
@@ -85,14 +93,19 @@ impl Client {
     pub fn new(kind: Kind) -> Self {
         let doc = content::new_doc(kind.id);
         let awareness = Awareness::new(kind.id, kind.is_seen);
+        let counter = (kind.dialect == Dialect::YSweet).then(Counter::default);
+        let may_write = kind.may_write;
         Self {
             kind,
             doc,
             session: None,
             is_gone: false,
+            may_write,
+            is_shut_out: false,
             is_synced: false,
             unsynced: 0,
             unsaved: vec![],
+            counter,
             unechoed: vec![],
             parked: vec![],
             awareness,
@@ -114,6 +127,7 @@ impl Client {
         self.unsynced = 1;
         let state_vector = self.state_vector().encode_v1().into();
         let mut said = vec![Message::SyncStep1 { state_vector }];
+        said.extend(self.counter.as_ref().map(Counter::message));
         said.extend(self.awareness.say(&[self.kind.id]));
         said
     }
@@ -133,13 +147,12 @@ impl Client {
     }
 
     /// Changes the document.
-    pub fn edit(&mut self, rng: &mut Rng) -> Option<Message> {
-        let update = content::edit(&self.doc, rng)?;
-        Some(self.changed(update))
+    pub fn edit(&mut self, rng: &mut Rng) -> Vec<Message> {
+        content::edit(&self.doc, rng).map(|update| self.changed(update)).unwrap_or_default()
     }
 
     /// Types one word at the end.
-    pub fn append(&mut self, word: &str) -> Message {
+    pub fn append(&mut self, word: &str) -> Vec<Message> {
         let update = content::append(&self.doc, word);
         self.changed(update)
     }
@@ -180,11 +193,15 @@ impl Client {
                 self.saved(durable);
                 vec![]
             }
+            Reply::Checkpoint { payload } => {
+                let counter = self.counter.as_mut().expect("a client that counts is answered");
+                counter.hear(&payload);
+                vec![]
+            }
             Reply::NotSaved { .. }
             | Reply::Stateless { .. }
             | Reply::Authenticated { .. }
             | Reply::Denied { .. }
-            | Reply::Checkpoint { .. }
             | Reply::QueryAwareness
             | Reply::TokenWanted
             | Reply::Closed { .. } => vec![],
@@ -232,7 +249,10 @@ impl Client {
         if self.kind.counts() && self.unsynced > 0 {
             return Some(format!("{} acknowledgements", self.unsynced));
         }
-        let echoes = !self.kind.counts() && !self.unechoed.is_empty();
+        if let Some(counter) = self.counter.as_ref().filter(|counter| !counter.is_answered()) {
+            return Some(format!("{counter:?}"));
+        }
+        let echoes = self.kind.dialect == Dialect::YWebsocket && !self.unechoed.is_empty();
         echoes.then(|| format!("the echo of {:?}", self.unechoed))
     }
 
@@ -240,15 +260,21 @@ impl Client {
         self.doc.transact().state_vector()
     }
 
-    fn changed(&mut self, update: Bytes) -> Message {
+    fn changed(&mut self, update: Bytes) -> Vec<Message> {
         let summary = linted(&update).summary;
         if self.session.is_some() {
             let own = summary.inserts.iter().filter(|insert| insert.client == self.kind.id);
             self.unechoed.extend(own.map(|insert| (insert.start, insert.end)));
         }
-        self.unsaved.push(summary);
-        self.unsynced += 1;
-        Message::Update { update }
+        let mut said = vec![Message::Update { update }];
+        if let Some(counter) = &mut self.counter {
+            counter.count(summary);
+            said.push(counter.message());
+        } else {
+            self.unsaved.push(summary);
+            self.unsynced += 1;
+        }
+        said
     }
 
     fn take(&mut self, update: Bytes) {

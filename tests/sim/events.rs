@@ -7,6 +7,7 @@ use coscribe::document::input::Input;
 use coscribe::id::SessionId;
 use coscribe::wire::Message;
 
+use crate::counter::Counter;
 use crate::ledger::linted;
 use crate::link::{ClientEnd, Down, Part, Who};
 use crate::plan::pick;
@@ -35,6 +36,13 @@ enum Event {
     Flush,
     Retire,
     Hostile,
+    Rights(usize),
+    HostileRights(SessionId),
+    Revoke(usize),
+    Delete,
+    HearOfDeletion,
+    Undelete,
+    Checkpoint(usize),
 }
 
 impl Sim {
@@ -84,8 +92,12 @@ impl Sim {
                 events.push((weights.burst, Event::Burst(index)));
             }
             match client.session {
+                None if client.is_shut_out => {}
                 None => events.push((weights.connect, Event::Connect(index))),
                 Some(session) => {
+                    if client.counter.is_some() {
+                        events.push((weights.checkpoint, Event::Checkpoint(index)));
+                    }
                     events.push((weights.cursor, Event::Cursor(index)));
                     events.push((weights.lose, Event::Lose(session)));
                     events.push((weights.leave, Event::Leave(session)));
@@ -94,6 +106,7 @@ impl Sim {
         }
         events.push((weights.outage, Event::Outage));
         events.push((weights.hostile, Event::Hostile));
+        self.add_changes(&mut events);
         if let Some(server) = &self.server {
             events.push((weights.crash, Event::Crash));
             events.push((weights.flush, Event::Flush));
@@ -106,6 +119,29 @@ impl Sim {
         let is_soon = at < self.now + Duration::from_secs(10);
         events.push((if is_soon { weights.time } else { 1 }, Event::Time));
         events
+    }
+
+    /// Rights that change, and a document that goes and comes back. The first client always writes.
+    fn add_changes(&self, events: &mut Vec<(u32, Event)>) {
+        let weights = &self.plan.weights;
+        for (index, client) in self.clients.iter().enumerate().skip(1) {
+            if client.kind.may_write {
+                events.push((weights.rights, Event::Rights(index)));
+            }
+            if !client.is_shut_out {
+                events.push((weights.revoke, Event::Revoke(index)));
+            }
+        }
+        if let Some(session) = self.hostile.session {
+            events.push((weights.rights, Event::HostileRights(session)));
+        }
+        match self.deleted_at {
+            None => events.push((weights.delete, Event::Delete)),
+            Some(_) if !self.must_hear_of_its_deletion() => {
+                events.push((weights.time, Event::Undelete));
+            }
+            Some(_) => {}
+        }
     }
 
     /// What a healthy world does by itself, time left out.
@@ -135,6 +171,9 @@ impl Sim {
             }
         }
         let Some(server) = &self.server else { return events };
+        if self.must_hear_of_its_deletion() {
+            events.push((weights.store, Event::HearOfDeletion));
+        }
         if self.ledger.append().is_some() {
             events.push((weights.store, Event::Append));
         }
@@ -154,14 +193,13 @@ impl Sim {
         self.trace.note(|| format!("{:?} {event:?}", self.now));
         match event {
             Event::Edit(index) => {
-                if let Some(update) = self.clients[index].edit(&mut self.rng) {
-                    self.say_of(index, update);
-                }
+                let said = self.clients[index].edit(&mut self.rng);
+                self.say_of(index, said);
             }
             Event::Burst(index) => {
                 for _ in 0..80 {
-                    let update = self.clients[index].append("x");
-                    self.say_of(index, update);
+                    let said = self.clients[index].append("x");
+                    self.say_of(index, said);
                 }
             }
             Event::Cursor(index) => self.renew(index),
@@ -197,6 +235,19 @@ impl Sim {
             Event::Flush => self.flush(),
             Event::Retire => self.retire(),
             Event::Hostile => self.do_harm(),
+            Event::Rights(index) => self.change_rights(index),
+            Event::HostileRights(session) => {
+                let may_write = !self.may_write(session);
+                self.set_rights(session, may_write);
+            }
+            Event::Revoke(index) => self.revoke(index),
+            Event::Delete => self.delete(),
+            Event::HearOfDeletion => self.hear_of_deletion(),
+            Event::Undelete => self.undelete(),
+            Event::Checkpoint(index) => {
+                let said = self.clients[index].counter.as_ref().map(Counter::message);
+                self.say_of(index, said);
+            }
         }
     }
 
@@ -216,16 +267,16 @@ impl Sim {
     }
 
     /// A client says something, if it has a connection.
-    fn say_of(&mut self, index: usize, message: Message) {
+    fn say_of(&mut self, index: usize, messages: impl IntoIterator<Item = Message>) {
         if let Some(session) = self.clients[index].session {
-            self.say(session, [message]);
+            self.say(session, messages);
         }
     }
 
     /// A client says where its cursor is.
     pub fn renew(&mut self, index: usize) {
         if let Some(message) = self.clients[index].renew(self.now) {
-            self.say_of(index, message);
+            self.say_of(index, [message]);
         }
     }
 
@@ -238,9 +289,9 @@ impl Sim {
     }
 
     fn up(&mut self, session: SessionId) {
+        let may_write = self.may_write(session);
         let Some(link) = self.links.get_mut(&session) else { return };
         let Some(message) = link.up.pop_front() else { return };
-        let may_write = link.kind.may_write;
         let input = match message {
             Message::SyncStep1 { state_vector } => Input::SyncStep1 { session, state_vector },
             Message::SyncStep2 { update } => self.update(session, update, may_write, true),
@@ -293,6 +344,10 @@ impl Sim {
     }
 
     fn append_ends(&mut self) {
+        if self.deleted_at.is_some() {
+            self.ledger.abort();
+            return self.hear_of_deletion();
+        }
         let fails = self.is_outage || self.rng.u8(..100) < self.plan.weights.append_failures;
         let is_written = !fails || self.rng.u8(..4) == 0;
         let last = is_written.then(|| self.commit());
@@ -323,6 +378,7 @@ impl Sim {
         let fails = self.rng.u8(..100) < self.plan.weights.append_failures / 5;
         let Some(server) = &mut self.server else { return };
         let Some(last) = server.undurable.pop_front() else { return };
+        server.is_failing |= fails;
         if fails {
             let reason = "the disk did not keep what was written to it".into();
             self.input(Input::LoadFailed { reason, lasting: true });
@@ -336,6 +392,9 @@ impl Sim {
     fn load_ends(&mut self) {
         let fails = self.is_outage && self.rng.bool();
         let without = self.rng.usize(..3);
+        if self.deleted_at.is_some() {
+            return self.hear_of_deletion();
+        }
         let Some(server) = &mut self.server else { return };
         server.is_loading = false;
         self.is_unchecked = true;
@@ -350,7 +409,7 @@ impl Sim {
     }
 
     fn snapshot_ends(&mut self) {
-        let written = !self.is_outage && self.rng.u8(..4) > 0;
+        let written = !self.is_outage && self.deleted_at.is_none() && self.rng.u8(..4) > 0;
         let Some((seq, bytes)) = self.server.as_mut().and_then(|s| s.snapshot.take()) else {
             return;
         };

@@ -19,8 +19,8 @@ use yrs::{Doc, ReadTxn, StateVector, Transact};
 use crate::client::Kind;
 use crate::content;
 use crate::link::Who;
-use crate::plan::pick;
-use crate::world::Sim;
+use crate::plan::{Family, pick};
+use crate::world::{Sim, draw_dialect};
 
 const ID: u64 = 99;
 
@@ -44,14 +44,11 @@ pub struct Hostile {
 
 impl Hostile {
     /// Somebody with an empty document.
-    pub fn new(rng: &mut Rng) -> Self {
-        let dialect = match rng.bool() {
-            true => Dialect::YWebsocket,
-            false => Dialect::Hocuspocus { address: "d".into() },
-        };
+    pub fn new(rng: &mut Rng, family: Family) -> Self {
+        let dialect = draw_dialect(rng, family);
         let kind = Kind {
             id: ID,
-            strict: dialect != Dialect::YWebsocket,
+            strict: matches!(dialect, Dialect::Hocuspocus { .. }),
             dialect,
             may_write: rng.u8(..4) > 0,
             reflects: false,

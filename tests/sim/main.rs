@@ -4,31 +4,37 @@
 //! delay, fail and crash. What must hold is checked after each step (`server`, `ledger`, `link`,
 //! `client`) and when everything has settled (`checks`). The same seed is the same run.
 //!
-//! `COSCRIBE_SIM_SEEDS=100000` runs that many seeds, `COSCRIBE_SIM_SEED=17` prints one step by step:
-//! `COSCRIBE_SIM_SEED=17 cargo nextest run --test sim one_seed --no-capture`.
+//! `COSCRIBE_SIM_SEEDS=100000` runs that many seeds of each family, `COSCRIBE_SIM_SEED=17` prints one
+//! step by step: `COSCRIBE_SIM_SEED=17 cargo nextest run --test sim one_seed --no-capture`, or
+//! `one_guarded_seed`.
 
 mod checks;
 mod client;
 mod content;
+mod counter;
 mod events;
 mod hostile;
 mod ledger;
 mod link;
 mod plan;
+mod rights;
 mod server;
 mod trace;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use plan::Family;
 use trace::Trace;
 use world::Sim;
 
 /// Seeds of the normal run.
-const SEEDS: u64 = 3_000;
+const STEADY_SEEDS: u64 = 3_000;
+const GUARDED_SEEDS: u64 = 1_000;
 
 /// Tests that the seeds are shared out to, so that they run on several cores.
-const SHARDS: u64 = 4;
+const STEADY_SHARDS: u64 = 4;
+const GUARDED_SHARDS: u64 = 2;
 
 fn variable(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
@@ -36,20 +42,37 @@ fn variable(name: &str) -> Option<u64> {
 }
 
 fn run(seed: u64) {
-    let mut sim = Sim::new(seed, Trace::Off);
+    run_in(Family::Steady, seed);
+}
+
+fn run_guarded(seed: u64) {
+    run_in(Family::Guarded, seed);
+}
+
+fn run_in(family: Family, seed: u64) {
+    let mut sim = Sim::new(family, seed, Trace::Off);
     let ended = catch_unwind(AssertUnwindSafe(|| sim.run_to_end()));
     if let Err(panic) = ended {
+        let test = match family {
+            Family::Steady => "one_seed",
+            Family::Guarded => "one_guarded_seed",
+        };
         eprintln!(
             "seed {seed} failed; to see it step by step:\n\
-             COSCRIBE_SIM_SEED={seed} cargo nextest run --test sim one_seed --no-capture"
+             COSCRIBE_SIM_SEED={seed} cargo nextest run --test sim {test} --no-capture"
         );
         resume_unwind(panic);
     }
 }
 
 fn run_shard(shard: u64) {
-    let seeds = variable("COSCRIBE_SIM_SEEDS").unwrap_or(SEEDS);
-    (shard..seeds).step_by(SHARDS as usize).for_each(run);
+    let seeds = variable("COSCRIBE_SIM_SEEDS").unwrap_or(STEADY_SEEDS);
+    (shard..seeds).step_by(STEADY_SHARDS as usize).for_each(run);
+}
+
+fn run_guarded_shard(shard: u64) {
+    let seeds = variable("COSCRIBE_SIM_SEEDS").unwrap_or(GUARDED_SEEDS);
+    (shard..seeds).step_by(GUARDED_SHARDS as usize).for_each(run_guarded);
 }
 
 #[test]
@@ -73,17 +96,35 @@ fn what_was_promised_holds_in_any_weather_4_of_4() {
 }
 
 #[test]
+fn what_was_promised_holds_while_rights_change_1_of_2() {
+    run_guarded_shard(0);
+}
+
+#[test]
+fn what_was_promised_holds_while_rights_change_2_of_2() {
+    run_guarded_shard(1);
+}
+
+#[test]
 fn one_seed() {
     if let Some(seed) = variable("COSCRIBE_SIM_SEED") {
-        Sim::new(seed, Trace::Print).run_to_end();
+        Sim::new(Family::Steady, seed, Trace::Print).run_to_end();
+    }
+}
+
+#[test]
+fn one_guarded_seed() {
+    if let Some(seed) = variable("COSCRIBE_SIM_SEED") {
+        Sim::new(Family::Guarded, seed, Trace::Print).run_to_end();
     }
 }
 
 #[test]
 fn the_same_seed_is_the_same_run() {
-    for seed in 0..10 {
+    for seed in 0..20 {
+        let family = if seed < 10 { Family::Steady } else { Family::Guarded };
         let [one, two] = [(); 2].map(|()| {
-            let mut sim = Sim::new(seed, Trace::Keep(vec![]));
+            let mut sim = Sim::new(family, seed, Trace::Keep(vec![]));
             sim.run_to_end();
             sim.trace
         });

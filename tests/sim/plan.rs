@@ -6,6 +6,16 @@ use coscribe::config::Config;
 use coscribe::document::core::CoreLimits;
 use fastrand::Rng;
 
+/// What can happen at all. The same seed is another run in another family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Everybody keeps their rights, and nobody comes through y-sweet.
+    Steady,
+    /// Rights change while people are connected, the document is deleted and comes back, and
+    /// y-sweet clients are among the others.
+    Guarded,
+}
+
 /// The character of one run. Weights are relative to each other; 0 is never.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -62,11 +72,31 @@ pub struct Weights {
     pub retire: u32,
     /// Somebody sends what no client should.
     pub hostile: u32,
+    /// Somebody may write, or may no longer.
+    pub rights: u32,
+    /// Somebody loses all rights.
+    pub revoke: u32,
+    /// The document is deleted.
+    pub delete: u32,
+    /// A client asks again whether everything is saved.
+    pub checkpoint: u32,
 }
 
 impl Plan {
     /// Draws a plan.
-    pub fn draw(rng: &mut Rng) -> Self {
+    pub fn draw(rng: &mut Rng, family: Family) -> Self {
+        let mut plan = Self::draw_steady(rng);
+        if family == Family::Guarded {
+            let weights = &mut plan.weights;
+            weights.rights = *pick(rng, &[2, 6, 20, 100]);
+            weights.revoke = *pick(rng, &[0, 1, 3]);
+            weights.delete = *pick(rng, &[0, 0, 1]);
+            weights.checkpoint = *pick(rng, &[0, 4]);
+        }
+        plan
+    }
+
+    fn draw_steady(rng: &mut Rng) -> Self {
         let clients = rng.usize(2..=5);
         let mut limits = CoreLimits::new(&Config::default());
         limits.lint.update_bytes_max = 4_000;
@@ -104,6 +134,10 @@ impl Plan {
                 flush: *pick(rng, &[0, 1]),
                 retire: *pick(rng, &[1, 20]),
                 hostile: *pick(rng, &[0, 0, 0, 4, 20]),
+                rights: 0,
+                revoke: 0,
+                delete: 0,
+                checkpoint: 0,
             },
         }
     }

@@ -41,6 +41,8 @@ pub struct Server {
     is_over: bool,
     /// That was that it cannot be served.
     has_failed: bool,
+    /// It has heard that it is deleted.
+    pub is_deleted: bool,
     /// Effects that lead to further inputs.
     depth: u32,
 }
@@ -59,6 +61,7 @@ impl Server {
             blamed: vec![],
             is_over: false,
             has_failed: false,
+            is_deleted: false,
             depth: 0,
         }
     }
@@ -159,7 +162,7 @@ impl Sim {
     }
 
     fn run(&mut self, effect: Effect) {
-        assert!(!self.server().is_over, "it goes on after its last word");
+        assert!(!self.server().has_failed, "it goes on after its last word");
         match effect {
             Effect::Load => {
                 assert!(!self.server().is_loading, "the log is read twice at the same time");
@@ -176,7 +179,7 @@ impl Sim {
                 self.server().snapshot = Some((seq, bytes));
             }
             Effect::Quarantine { record, reason } => {
-                let who = self.connections[&record.connection];
+                let who = self.connections[&record.connection].who;
                 self.blame(who, || format!("an honest update was put aside: {reason}"));
             }
             Effect::Welcome { session } => {
@@ -184,7 +187,8 @@ impl Sim {
                 assert_eq!(link.part, Part::Joining, "{session:?} is welcomed twice");
                 link.part = Part::Here;
             }
-            Effect::Deny { session, .. } => {
+            Effect::Deny { session, why } => {
+                assert_eq!(why == Ending::Deleted, self.server().is_deleted, "{why:?}");
                 let link = self.links.get_mut(&session).expect("a known session is denied");
                 assert_eq!(link.part, Part::Joining, "{session:?} is denied too late");
                 link.part = Part::Over;
@@ -227,10 +231,7 @@ impl Sim {
     fn append(&mut self, records: Vec<Record>) {
         assert!(!self.server().is_loading, "an append before the log has been read");
         for record in &records {
-            let may_write = match self.connections[&record.connection] {
-                Who::Client(index) => self.clients[index].kind.may_write,
-                Who::Hostile => self.hostile.kind.may_write,
-            };
+            let may_write = self.connections[&record.connection].may_write;
             assert!(may_write, "a reader's update goes to the log");
         }
         self.ledger.begin(records.into_iter().map(|record| record.bytes).collect());
@@ -242,6 +243,12 @@ impl Sim {
         let link = self.links.get_mut(&session).expect("something is sent to a known session");
         assert_eq!(link.part, Part::Here, "something is sent to {session:?}, which is not here");
         match reply {
+            Reply::Checkpoint { payload } => {
+                if let Who::Client(index) = link.who {
+                    let counter = self.clients[index].counter.as_ref();
+                    counter.expect("a count").check(payload, self.ledger.durable());
+                }
+            }
             Reply::Saved if link.who != Who::Hostile => link.hears_saved(self.ledger.durable()),
             Reply::NotSaved { .. } => link.was_turned_down = true,
             Reply::SyncStep1 { .. } => link.questions += 1,
@@ -280,6 +287,7 @@ impl Sim {
     }
 
     fn end(&mut self, session: SessionId, why: &Ending) {
+        assert_eq!(*why == Ending::Deleted, self.server().is_deleted, "{why:?}");
         let link = self.links.get_mut(&session).expect("a known session is ended");
         assert_eq!(link.part, Part::Here, "{session:?} is ended and was not here");
         let who = link.who;
@@ -307,9 +315,9 @@ impl Sim {
         }
         assert!(self.ledger.append().is_none(), "flushed while something is on its way");
         let durable = self.ledger.durable();
-        for link in self.links.values().filter(|link| link.is_here(self.starts)) {
+        for (session, link) in self.links.iter().filter(|(_, link)| link.is_here(self.starts)) {
             let is_behind = link.was_turned_down || link.questions > 0;
-            let counts = link.kind.may_write && link.who != Who::Hostile && !is_behind;
+            let counts = self.may_write(*session) && link.who != Who::Hostile && !is_behind;
             let unsettled = link.unsettled(durable).filter(|_| counts);
             assert_eq!(unsettled, None, "flushed without a change of client {}", link.kind.id);
         }

@@ -16,7 +16,7 @@ use crate::client::{Client, Kind};
 use crate::hostile::Hostile;
 use crate::ledger::{Ledger, linted};
 use crate::link::{ClientEnd, Link, Who};
-use crate::plan::Plan;
+use crate::plan::{Family, Plan};
 use crate::server::Server;
 use crate::trace::Trace;
 
@@ -39,8 +39,8 @@ pub struct Sim {
     pub hostile: Hostile,
     /// Connections that the server does not know to be gone.
     pub links: BTreeMap<SessionId, Link>,
-    /// Whose every connection is or was.
-    pub connections: BTreeMap<ConnectionId, Who>,
+    /// Every connection that is or was.
+    pub connections: BTreeMap<ConnectionId, Connection>,
     /// The document, while it is live.
     pub server: Option<Server>,
     /// The log.
@@ -49,6 +49,8 @@ pub struct Sim {
     pub starts: u64,
     /// The store fails always.
     pub is_outage: bool,
+    /// The document is deleted, and this was its last start before that.
+    pub deleted_at: Option<u64>,
     /// A power cut has taken rows that others may have seen.
     pub has_lost_rows: bool,
     /// Something forged is in the log. That is the price of carrying honest offline edits; what
@@ -60,14 +62,24 @@ pub struct Sim {
     sessions: u64,
 }
 
+/// What the log may know of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Connection {
+    /// Whose it is or was.
+    pub who: Who,
+    /// What the server was told last about its rights.
+    pub may_write: bool,
+}
+
 impl Sim {
     /// A world with an empty document and nobody in it.
-    pub fn new(seed: u64, trace: Trace) -> Self {
+    pub fn new(family: Family, seed: u64, trace: Trace) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let plan = Plan::draw(&mut rng);
-        let clients = (0..plan.clients).map(|index| Client::new(draw_kind(&mut rng, index)));
+        let plan = Plan::draw(&mut rng, family);
+        let clients =
+            (0..plan.clients).map(|index| Client::new(draw_kind(&mut rng, family, index)));
         let clients: Vec<Client> = clients.collect();
-        let hostile = Hostile::new(&mut rng);
+        let hostile = Hostile::new(&mut rng, family);
         let mut sim = Self {
             rng,
             plan,
@@ -81,6 +93,7 @@ impl Sim {
             ledger: Ledger::new(),
             starts: 0,
             is_outage: false,
+            deleted_at: None,
             has_lost_rows: false,
             is_disordered: false,
             is_unchecked: false,
@@ -116,7 +129,11 @@ impl Sim {
             greeting: link.kind.greeting(),
             strict: link.kind.strict,
         };
-        self.connections.insert(about.connection, who);
+        let may_write = match who {
+            Who::Client(index) => self.clients[index].may_write,
+            Who::Hostile => self.hostile.kind.may_write,
+        };
+        self.connections.insert(about.connection, Connection { who, may_write });
         self.links.insert(session, link);
         self.input(Input::Joined { session, about });
         session
@@ -189,12 +206,20 @@ impl Sim {
     }
 }
 
-fn draw_kind(rng: &mut Rng, index: usize) -> Kind {
-    let dialect = match rng.bool() {
+/// How somebody speaks.
+pub fn draw_dialect(rng: &mut Rng, family: Family) -> Dialect {
+    if family == Family::Guarded && rng.bool() {
+        return Dialect::YSweet;
+    }
+    match rng.bool() {
         true => Dialect::YWebsocket,
         false => Dialect::Hocuspocus { address: "d".into() },
-    };
-    let by_the_book = dialect != Dialect::YWebsocket;
+    }
+}
+
+fn draw_kind(rng: &mut Rng, family: Family, index: usize) -> Kind {
+    let dialect = draw_dialect(rng, family);
+    let by_the_book = matches!(dialect, Dialect::Hocuspocus { .. });
     Kind {
         id: FIRST_CLIENT + index as u64,
         dialect,
