@@ -20,7 +20,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::clock;
 use crate::config::{Anonymous, Config};
@@ -56,6 +56,8 @@ pub struct Access {
     attempts: Attempts,
     seats: Arc<Seats>,
     changes: watch::Sender<()>,
+    /// Held from a change in the store to the same change in memory, so that both have one order.
+    changing: Mutex<()>,
 }
 
 /// The server would be open to strangers without anybody having said so.
@@ -144,6 +146,7 @@ impl Access {
             attempts: Attempts::new(limits),
             seats: Seats::new(limits.user_sessions_max),
             changes: watch::Sender::new(()),
+            changing: Mutex::new(()),
         };
         access.revocations.replace(&access.store.revocations().await?);
         Ok(access)
@@ -234,6 +237,11 @@ impl Access {
         })
     }
 
+    /// Whether people without a login may do anything.
+    pub fn lets_anybody_in(&self) -> bool {
+        self.anonymous > Level::None
+    }
+
     /// A place for one more session of a user; `None` for callers that are no user.
     ///
     /// # Errors
@@ -249,10 +257,49 @@ impl Access {
         self.changes.subscribe()
     }
 
-    /// A link has changed in the store.
-    pub fn link_changed(&self, link: &ShareLink) {
-        self.links.update(link);
+    /// Changes a link, in the store and for those who use it; `None` where there is none, or not any
+    /// more. What is not given stays.
+    ///
+    /// # Errors
+    /// It could not be stored; nothing has changed.
+    pub async fn change_link(
+        &self,
+        id: &str,
+        level: Option<Level>,
+        expires_at_ms: Option<i64>,
+    ) -> Result<Option<ShareLink>, AppendError> {
+        let _in_order = self.changing.lock().await;
+        let Some(link) = self.stored_link(id).await? else { return Ok(None) };
+        let level = level.map_or(link.level.clone(), |level| level.as_str().to_owned());
+        let expires_at_ms = expires_at_ms.or(link.expires_at_ms);
+        if !self.store.update_link(id.to_owned(), level.clone(), expires_at_ms).await? {
+            return Ok(None);
+        }
+        let link = ShareLink { level, expires_at_ms, ..link };
+        self.links.update(&link);
         self.changes.send_replace(());
+        Ok(Some(link))
+    }
+
+    /// Ends a link for good, in the store and for those who use it, and says whether there was one.
+    ///
+    /// # Errors
+    /// It could not be stored; nothing has changed.
+    pub async fn revoke_link(&self, id: &str) -> Result<bool, AppendError> {
+        let _in_order = self.changing.lock().await;
+        let now_ms = clock::unix_ms();
+        let Some(link) = self.stored_link(id).await? else { return Ok(false) };
+        if !self.store.revoke_link(id.to_owned(), now_ms).await? {
+            return Ok(false);
+        }
+        self.links.update(&ShareLink { revoked_at_ms: Some(now_ms), ..link });
+        self.changes.send_replace(());
+        Ok(true)
+    }
+
+    async fn stored_link(&self, id: &str) -> Result<Option<ShareLink>, AppendError> {
+        let stored = self.store.link(id).await;
+        stored.map_err(|e| AppendError::Failed { why: e.to_string() })
     }
 
     /// Revokes, in the store and on open sockets.
@@ -260,6 +307,7 @@ impl Access {
     /// # Errors
     /// It could not be stored; nothing is revoked.
     pub async fn revoke(&self, revocation: Revocation) -> Result<Revocation, AppendError> {
+        let _in_order = self.changing.lock().await;
         let Revocation { kind, value, .. } = revocation.clone();
         self.store.insert_revocation(revocation.clone(), self.revocations_max).await?;
         let mut stored = self.reload_revocations().await?.into_iter();
@@ -272,6 +320,7 @@ impl Access {
     /// # Errors
     /// It could not be stored.
     pub async fn unrevoke(&self, id: &str) -> Result<bool, AppendError> {
+        let _in_order = self.changing.lock().await;
         let removed = self.store.remove_revocation(id.to_owned()).await?;
         self.reload_revocations().await?;
         Ok(removed)
@@ -286,9 +335,16 @@ impl Access {
     }
 
     async fn link(&self, secret: &str) -> Result<Proof, LoginError> {
-        let stored = self.store.link_by_hash(&share::hash_of(secret)).await;
-        let stored = stored.map_err(LoginError::Unavailable)?.ok_or(LoginError::Link)?;
-        let live = self.links.hold(&stored).ok_or(LoginError::Link)?;
+        let hash = share::hash_of(secret);
+        let live = loop {
+            let changes = self.links.changes();
+            let stored = self.store.link_by_hash(&hash).await;
+            let stored = stored.map_err(LoginError::Unavailable)?.ok_or(LoginError::Link)?;
+            // What has changed while it was read is read again.
+            if let Ok(live) = self.links.hold(&stored, changes) {
+                break live;
+            }
+        };
         let terms = live.terms();
         let now_ms = clock::unix_ms();
         // An expired link says no more than one that never was.

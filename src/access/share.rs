@@ -56,39 +56,58 @@ impl LiveLink {
 
 /// The links that somebody uses.
 #[derive(Debug, Default)]
-pub struct LiveLinks(Mutex<HashMap<String, Weak<LiveLink>>>);
+pub struct LiveLinks(Mutex<Live>);
+
+#[derive(Debug, Default)]
+struct Live {
+    links: HashMap<String, Weak<LiveLink>>,
+    /// Counts the changes: what was read from the store before one may be older than that.
+    changes: u64,
+}
 
 impl LiveLinks {
-    /// The live form of a stored link; the same for everybody who uses it. `None` for one whose
-    /// level this program cannot read.
-    pub fn hold(&self, stored: &ShareLink) -> Option<Arc<LiveLink>> {
-        let terms = terms_of(stored)?;
-        let mut links = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(live) = links.get(&stored.id).and_then(Weak::upgrade) {
-            *live.terms.lock().unwrap_or_else(PoisonError::into_inner) = terms;
-            return Some(live);
-        }
-        links.retain(|_, link| link.strong_count() > 0);
-        let document = stored.document.clone();
-        let live = Arc::new(LiveLink { document, terms: Mutex::new(terms) });
-        links.insert(stored.id.clone(), Arc::downgrade(&live));
-        Some(live)
+    /// To be asked before the store is.
+    pub fn changes(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).changes
     }
 
-    /// Takes over what has changed in the store.
+    /// The live form of a link that was read from the store when so many changes had been; the same
+    /// for everybody who uses it. `Err` where it has to be read again.
+    pub fn hold(&self, stored: &ShareLink, changes: u64) -> Result<Arc<LiveLink>, Stale> {
+        let mut live = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if live.changes != changes {
+            return Err(Stale);
+        }
+        if let Some(link) = live.links.get(&stored.id).and_then(Weak::upgrade) {
+            return Ok(link);
+        }
+        live.links.retain(|_, link| link.strong_count() > 0);
+        let (document, terms) = (stored.document.clone(), Mutex::new(terms_of(stored)));
+        let link = Arc::new(LiveLink { document, terms });
+        live.links.insert(stored.id.clone(), Arc::downgrade(&link));
+        Ok(link)
+    }
+
+    /// Takes over what has changed in the store. Changes come here in the order in which they were
+    /// stored.
     pub fn update(&self, stored: &ShareLink) {
-        let links = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let live = links.get(&stored.id).and_then(Weak::upgrade);
-        if let (Some(live), Some(terms)) = (live, terms_of(stored)) {
-            *live.terms.lock().unwrap_or_else(PoisonError::into_inner) = terms;
+        let mut live = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        live.changes += 1;
+        if let Some(link) = live.links.get(&stored.id).and_then(Weak::upgrade) {
+            *link.terms.lock().unwrap_or_else(PoisonError::into_inner) = terms_of(stored);
         }
     }
 }
 
-fn terms_of(stored: &ShareLink) -> Option<Terms> {
-    let level = stored.level.parse().ok()?;
+/// Something has changed since the store was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stale;
+
+fn terms_of(stored: &ShareLink) -> Terms {
+    // A level that this program does not know allows nothing.
+    let level = stored.level.parse().unwrap_or(Level::None);
     let revoked = stored.revoked_at_ms.is_some();
-    Some(Terms { level, expires_at_ms: stored.expires_at_ms, revoked })
+    Terms { level, expires_at_ms: stored.expires_at_ms, revoked }
 }
 
 /// What is stored of a secret.
@@ -148,21 +167,23 @@ mod tests {
     #[test]
     fn a_change_reaches_those_who_use_the_link() {
         let links = LiveLinks::default();
-        let live = links.hold(&stored("write")).expect("a link");
+        let live = links.hold(&stored("write"), 0).expect("a link");
         assert_eq!(live.terms().level, Level::Write);
         links.update(&stored("read"));
         assert_eq!(live.terms().level, Level::Read);
         links.update(&ShareLink { revoked_at_ms: Some(1), ..stored("read") });
         assert!(live.terms().revoked);
-        assert!(Arc::ptr_eq(&live, &links.hold(&stored("read")).expect("the same link")));
+        assert!(links.hold(&stored("read"), 0).is_err(), "it was read before it was revoked");
+        let revoked = ShareLink { revoked_at_ms: Some(1), ..stored("read") };
+        assert!(Arc::ptr_eq(&live, &links.hold(&revoked, 2).expect("the same link")));
     }
 
     #[test]
     fn links_that_nobody_uses_are_not_remembered() {
         let links = LiveLinks::default();
-        drop(links.hold(&stored("read")));
+        drop(links.hold(&stored("read"), 0));
         let other = ShareLink { id: "other".into(), ..stored("read") };
-        let _live = links.hold(&other);
-        assert_eq!(links.0.lock().expect("no panic").len(), 1);
+        let _live = links.hold(&other, 0);
+        assert_eq!(links.0.lock().expect("no panic").links.len(), 1);
     }
 }

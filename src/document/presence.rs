@@ -21,12 +21,16 @@ const EXPIRES_AFTER: Duration = Duration::from_secs(40);
 /// bring its cursor back.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(120);
 
+/// Clients that left and are remembered. Beyond this many all of them are forgotten: a cursor may
+/// come back for a moment then.
+const REMEMBERED_MAX: usize = 10_000;
+
 /// Bounds on what one session may put here.
 #[derive(Debug, Clone, Copy)]
 pub struct PresenceLimits {
     /// Bytes of one state.
     pub state_bytes_max: usize,
-    /// Client ids that one session may introduce.
+    /// Client ids that one session may introduce, those that left and are remembered included.
     pub session_clients_max: usize,
 }
 
@@ -35,6 +39,10 @@ pub struct PresenceLimits {
 pub struct Presence {
     limits: PresenceLimits,
     clients: BTreeMap<u64, Client>,
+    /// How many of `clients` each session introduced.
+    introduced: BTreeMap<SessionId, usize>,
+    /// How many of `clients` have left.
+    remembered: usize,
     /// Client ids whose newest state has not been published.
     changed: BTreeSet<u64>,
     /// The body of [`Presence::everybody`], kept until the next change.
@@ -46,6 +54,8 @@ struct Client {
     entry: Entry,
     /// `None` once the client has left.
     owner: Option<Owner>,
+    /// Who introduced it last.
+    introducer: SessionId,
     heard_at: Duration,
 }
 
@@ -70,7 +80,14 @@ pub struct Speaker<'a> {
 impl Presence {
     /// Nobody is here.
     pub fn new(limits: PresenceLimits) -> Self {
-        Self { limits, clients: BTreeMap::new(), changed: BTreeSet::new(), everybody: None }
+        Self {
+            limits,
+            clients: BTreeMap::new(),
+            introduced: BTreeMap::new(),
+            remembered: 0,
+            changed: BTreeSet::new(),
+            everybody: None,
+        }
     }
 
     /// Takes what a session said.
@@ -130,8 +147,21 @@ impl Presence {
         for id in old {
             self.remove(id, now);
         }
-        self.clients
-            .retain(|_, client| client.owner.is_some() || client.heard_at + FORGOTTEN_AFTER > now);
+        self.forget(|client| client.heard_at + FORGOTTEN_AFTER <= now);
+    }
+
+    /// Forgets clients that left.
+    fn forget(&mut self, which: impl Fn(&Client) -> bool) {
+        let introduced = &mut self.introduced;
+        let before = self.clients.len();
+        self.clients.retain(|_, client| {
+            let stays = client.owner.is_some() || !which(client);
+            if !stays {
+                release(introduced, client.introducer);
+            }
+            stays
+        });
+        self.remembered -= before - self.clients.len();
     }
 
     /// When [`Presence::expire`] next has something to do.
@@ -153,7 +183,11 @@ impl Presence {
         let changed = std::mem::take(&mut self.changed);
         let entries: Vec<&Entry> =
             changed.iter().filter_map(|id| self.clients.get(id)).map(|c| &c.entry).collect();
-        encode(entries.into_iter())
+        let body = encode(entries.into_iter());
+        if self.remembered > REMEMBERED_MAX {
+            self.forget(|_| true);
+        }
+        body
     }
 
     /// Everybody who is here, as an awareness body; `None` where nobody is. Encoded once and shared
@@ -200,9 +234,11 @@ impl Presence {
             }
             Some(_) => return,
         };
-        let introduces = known.is_none_or(|k| k.owner.map(|o| o.session) != Some(owner.session));
+        let introducer = known.map(|client| client.introducer);
+        let introduces = introducer != Some(owner.session);
+        let introduced = self.introduced.get(&owner.session).copied().unwrap_or(0);
         if entry.state.as_str().len() > self.limits.state_bytes_max
-            || (introduces && self.count(owner.session) >= self.limits.session_clients_max)
+            || (introduces && introduced >= self.limits.session_clients_max)
         {
             return;
         }
@@ -210,12 +246,17 @@ impl Presence {
         let entry = Entry { state: state.as_ref().into(), ..entry };
         self.changed.insert(entry.client);
         self.everybody = None;
-        self.clients.insert(entry.client, Client { entry, owner: Some(owner), heard_at: now });
+        if introduces {
+            introducer.into_iter().for_each(|before| release(&mut self.introduced, before));
+            *self.introduced.entry(owner.session).or_default() += 1;
+        }
+        self.remembered -= usize::from(self.is_remembered(entry.client));
+        let client = Client { entry, owner: Some(owner), introducer: owner.session, heard_at: now };
+        self.clients.insert(client.entry.client, client);
     }
 
-    fn count(&self, session: SessionId) -> usize {
-        let owned = |client: &&Client| client.owner.is_some_and(|o| o.session == session);
-        self.clients.values().filter(owned).count()
+    fn is_remembered(&self, client: u64) -> bool {
+        self.clients.get(&client).is_some_and(|client| client.owner.is_none())
     }
 
     fn remove(&mut self, id: u64, now: Duration) {
@@ -229,10 +270,20 @@ impl Presence {
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.entry.clock = client.entry.clock.max(clock);
         client.entry.state = "null".into();
-        client.owner = None;
+        self.remembered += usize::from(client.owner.take().is_some());
         client.heard_at = now;
         self.changed.insert(id);
         self.everybody = None;
+    }
+}
+
+/// One client less of a session's.
+fn release(introduced: &mut BTreeMap<SessionId, usize>, session: SessionId) {
+    if let Some(count) = introduced.get_mut(&session) {
+        *count -= 1;
+        if *count == 0 {
+            introduced.remove(&session);
+        }
     }
 }
 
@@ -332,6 +383,31 @@ mod tests {
         presence.hear(says(ANN, None), many, NOW);
         let here = decode(presence.everybody().expect("two of them")).expect("our own body");
         assert_eq!(here.len(), 2);
+    }
+
+    #[test]
+    fn saying_that_a_client_left_makes_no_place_for_another() {
+        let mut presence = presence();
+        let pairs = (1..=1_000).flat_map(|id| [entry(id, 1, "{}"), entry(id, 1, "null")]).collect();
+        presence.hear(says(ANN, None), pairs, NOW);
+        assert_eq!(changes(&mut presence).len(), 2);
+        // Others are not concerned, and when they are forgotten there is place again.
+        presence.hear(says(BO, Some(7)), vec![entry(7, 1, "{}")], NOW);
+        presence.expire(FORGOTTEN_AFTER);
+        presence.hear(says(ANN, None), vec![entry(9, 1, "{}")], FORGOTTEN_AFTER);
+        assert!(changes(&mut presence).iter().any(|entry| entry.client == 9));
+    }
+
+    #[test]
+    fn so_many_that_left_are_remembered_and_no_more() {
+        let mut presence = presence();
+        for session in 0..REMEMBERED_MAX as u64 + 1 {
+            let session = SessionId(session);
+            presence.hear(says(session, None), vec![entry(session.0, 1, "{}")], NOW);
+            presence.leave(session, NOW);
+        }
+        assert_eq!(changes(&mut presence).len(), REMEMBERED_MAX + 1, "all of them are published");
+        assert!(presence.clients.is_empty() && presence.introduced.is_empty());
     }
 
     #[test]

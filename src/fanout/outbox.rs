@@ -108,6 +108,15 @@ impl Outbox {
         self.filled.notify_one();
     }
 
+    /// Closes the socket now: what is queued is not for the peer any more.
+    pub fn cut(&self, close: Close) {
+        let mut queue = self.lock();
+        (queue.frames, queue.bytes) = (VecDeque::new(), 0);
+        drop(queue);
+        self.taken.notify_waiters();
+        self.close(close);
+    }
+
     /// Whether [`Outbox::close`] was called or the socket is gone.
     pub fn is_closing(&self) -> bool {
         let queue = self.lock();
@@ -168,7 +177,7 @@ impl Outbox {
     }
 
     fn put(&self, queue: &mut Queue, frame: Frame) {
-        if queue.abandoned {
+        if queue.abandoned || queue.close.is_some() {
             return;
         }
         queue.bytes += frame.len();

@@ -6,9 +6,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use percent_encoding::percent_decode_str;
 use tracing::info;
 
-use super::Site;
 use super::caller::login;
 use super::problem::Problem;
+use super::{Site, whole};
 use crate::clock;
 use crate::hub::EndDeleted;
 use crate::id::{DocumentId, NameError};
@@ -22,12 +22,15 @@ pub(super) async fn delete(
 ) -> Result<HttpResponse, Problem> {
     let document = document_in(&request)?;
     login(&request, &site, document.clone(), Level::Admin).await?;
-    if !site.store.delete(document.clone(), clock::unix_ms()).await? {
-        return Err(Problem::absent("document"));
-    }
-    info!(document.id = %document, "document deleted");
-    let ended = site.services.hub.send(EndDeleted(document)).await;
-    ended.map_err(|e| Problem::internal(&e))?;
+    let change = async move {
+        if !site.store.delete(document.clone(), clock::unix_ms()).await? {
+            return Err(Problem::absent("document"));
+        }
+        info!(document.id = %document, "document deleted");
+        let ended = site.services.hub.send(EndDeleted(document)).await;
+        ended.map_err(|e| Problem::internal(&e))
+    };
+    whole(change).await??;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -38,12 +41,15 @@ pub(super) async fn undelete(
 ) -> Result<HttpResponse, Problem> {
     let document = document_in(&request)?;
     login(&request, &site, document.clone(), Level::Admin).await?;
-    if !site.store.undelete(document.clone()).await? {
-        return Err(Problem::absent("deleted document"));
-    }
-    info!(document.id = %document, "document undeleted");
-    let ended = site.services.hub.send(EndDeleted(document)).await;
-    ended.map_err(|e| Problem::internal(&e))?;
+    let change = async move {
+        if !site.store.undelete(document.clone()).await? {
+            return Err(Problem::absent("deleted document"));
+        }
+        info!(document.id = %document, "document undeleted");
+        let ended = site.services.hub.send(EndDeleted(document)).await;
+        ended.map_err(|e| Problem::internal(&e))
+    };
+    whole(change).await??;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -2,6 +2,7 @@
 
 mod address;
 mod assets;
+mod body;
 mod caller;
 mod documents;
 mod health;
@@ -44,9 +45,7 @@ pub struct Site {
 
 /// Every route of the server.
 pub fn routes(site: &Site, config: &mut web::ServiceConfig) {
-    let body_max = site.services.config.limits.request_bytes_max;
     config
-        .app_data(web::PayloadConfig::new(body_max))
         .route("/healthz", web::get().to(health::alive))
         .route("/readyz", web::get().to(health::ready))
         .route("/metrics", web::get().to(health::metrics))
@@ -91,6 +90,12 @@ pub fn routes(site: &Site, config: &mut web::ServiceConfig) {
                 .default_service(web::to(absent)),
         )
         .default_service(web::route().to(assets::serve));
+}
+
+/// Does something to its end, also when whoever asked for it has gone: what is in the store must not
+/// differ from what is in memory.
+async fn whole<T: 'static>(work: impl Future<Output = T> + 'static) -> Result<T, problem::Problem> {
+    actix_web::rt::spawn(work).await.map_err(|e| problem::Problem::internal(&e))
 }
 
 async fn absent() -> Result<actix_web::HttpResponse, problem::Problem> {

@@ -154,13 +154,16 @@ impl From<LoadError> for Problem {
 
 impl From<ExchangeError> for Problem {
     fn from(e: ExchangeError) -> Self {
-        match &e {
-            ExchangeError::Open(open) if open.is_deleted() => Self::deleted(),
-            ExchangeError::Refused(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, e.to_string()),
-            ExchangeError::Incomplete => Self::new(StatusCode::CONFLICT, e.to_string()),
+        let detail = e.to_string();
+        let status = match e {
+            ExchangeError::Over(e) => return e.into(),
+            ExchangeError::Open(e) if e.is_deleted() => return Self::deleted(),
+            ExchangeError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            ExchangeError::Incomplete => StatusCode::CONFLICT,
             ExchangeError::Open(_) | ExchangeError::Unavailable(_) => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, e.to_string())
+                StatusCode::SERVICE_UNAVAILABLE
             }
-        }
+        };
+        Self::new(status, detail)
     }
 }

@@ -6,11 +6,11 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
-use super::Site;
 use super::address::base_url;
 use super::caller::{caller, login};
 use super::documents::document_in;
 use super::problem::Problem;
+use super::{Site, body, whole};
 use crate::access::{self, Caller};
 use crate::clock;
 use crate::id::DocumentId;
@@ -87,11 +87,11 @@ impl<'a> From<&'a ShareLink> for Link<'a> {
 pub(super) async fn create_link(
     request: HttpRequest,
     site: web::Data<Site>,
-    body: web::Bytes,
+    payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let document = document_in(&request)?;
     let login = login(&request, &site, document.clone(), Level::Admin).await?;
-    let NewLink { level, expires_in_s, label } = read(&body)?;
+    let NewLink { level, expires_in_s, label } = body::json(payload, &site).await?;
     check_level(level)?;
     let label = label.unwrap_or_default();
     if label.len() > LABEL_BYTES_MAX {
@@ -134,21 +134,15 @@ pub(super) async fn change_link(
     request: HttpRequest,
     site: web::Data<Site>,
     id: web::Path<String>,
-    body: web::Bytes,
+    payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let link = administered(&request, &site, &id).await?;
-    let LinkChange { level, expires_in_s } = read(&body)?;
+    administered(&request, &site, &id).await?;
+    let LinkChange { level, expires_in_s } = body::json(payload, &site).await?;
     level.map_or(Ok(()), check_level)?;
-    let level = level.map_or(link.level.clone(), |level| level.as_str().to_owned());
-    let expires_at_ms = match expires_in_s {
-        Some(s) => Some(clock::unix_ms() + i64::from(s) * 1000),
-        None => link.expires_at_ms,
-    };
-    if !site.store.update_link(id.into_inner(), level.clone(), expires_at_ms).await? {
-        return Err(Problem::absent("link"));
-    }
-    let link = ShareLink { level, expires_at_ms, ..link };
-    site.services.access.link_changed(&link);
+    let expires_at_ms = expires_in_s.map(|s| clock::unix_ms() + i64::from(s) * 1000);
+    let services = site.services.clone();
+    let change = async move { services.access.change_link(&id, level, expires_at_ms).await };
+    let link = whole(change).await??.ok_or_else(|| Problem::absent("link"))?;
     Ok(private(HttpResponse::Ok()).json(Link::from(&link)))
 }
 
@@ -158,13 +152,14 @@ pub(super) async fn revoke_link(
     site: web::Data<Site>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let link = administered(&request, &site, &id).await?;
-    let now_ms = clock::unix_ms();
-    if !site.store.revoke_link(id.clone(), now_ms).await? {
+    administered(&request, &site, &id).await?;
+    let (services, id) = (site.services.clone(), id.into_inner());
+    let revoked = id.clone();
+    let change = async move { services.access.revoke_link(&revoked).await };
+    if !whole(change).await?? {
         return Err(Problem::absent("link"));
     }
-    info!(link.id = %*id, "share link revoked");
-    site.services.access.link_changed(&ShareLink { revoked_at_ms: Some(now_ms), ..link });
+    info!(link.id = id, "share link revoked");
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -205,10 +200,10 @@ impl<'a> From<&'a Revocation> for ShownRevocation<'a> {
 pub(super) async fn revoke(
     request: HttpRequest,
     site: web::Data<Site>,
-    body: web::Bytes,
+    payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let caller = admin_of_all(&request, &site).await?;
-    let (kind, value) = match read(&body)? {
+    let (kind, value) = match body::json(payload, &site).await? {
         NewRevocation { subject: Some(subject), token_id: None } => {
             (RevocationKind::Subject, subject)
         }
@@ -225,7 +220,8 @@ pub(super) async fn revoke(
         at_ms: clock::unix_ms(),
         created_by: caller.subject().map(|subject| subject.to_string()),
     };
-    let stored = site.services.access.revoke(revocation).await?;
+    let services = site.services.clone();
+    let stored = whole(async move { services.access.revoke(revocation).await }).await??;
     info!(revocation.id = stored.id, kind = kind_word(stored.kind), "login revoked");
     Ok(private(HttpResponse::Created()).json(ShownRevocation::from(&stored)))
 }
@@ -248,21 +244,23 @@ pub(super) async fn unrevoke(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     admin_of_all(&request, &site).await?;
-    if !site.services.access.unrevoke(&id).await? {
+    let (services, id) = (site.services.clone(), id.into_inner());
+    let taken_back = id.clone();
+    if !whole(async move { services.access.unrevoke(&taken_back).await }).await?? {
         return Err(Problem::absent("revocation"));
     }
-    info!(revocation.id = %*id, "revocation taken back");
+    info!(revocation.id = id, "revocation taken back");
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// The link, if the caller administers its document. Whoever does not learns nothing about it.
-async fn administered(request: &HttpRequest, site: &Site, id: &str) -> Result<ShareLink, Problem> {
+/// Whether the caller administers a link's document. Whoever does not learns nothing about it.
+async fn administered(request: &HttpRequest, site: &Site, id: &str) -> Result<(), Problem> {
     let caller = caller(request, site).await?;
     let link = site.store.link(id).await?;
     let access = &site.services.access;
     let level = link.as_ref().map(|link| access.level(&caller, &link.document)).transpose();
-    match (link, level.map_err(access::LoginError::from)?) {
-        (Some(link), Some(Level::Admin)) => Ok(link),
+    match level.map_err(access::LoginError::from)? {
+        Some(Level::Admin) => Ok(()),
         _ if caller.is_anonymous() => Err(access::LoginError::Needed.into()),
         _ => Err(Problem::absent("link")),
     }
@@ -297,10 +295,6 @@ fn check_level(level: Level) -> Result<(), Problem> {
             Err(Problem::bad("the level of a link is read, comment or write"))
         }
     }
-}
-
-fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|e| Problem::bad(format!("the body cannot be read: {e}")))
 }
 
 fn private(mut response: actix_web::HttpResponseBuilder) -> actix_web::HttpResponseBuilder {

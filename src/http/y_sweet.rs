@@ -7,10 +7,10 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
-use super::Site;
 use super::address::base_url;
 use super::caller::{caller, login};
 use super::problem::Problem;
+use super::{Site, body};
 use crate::access::{self, Claims, LoginError, Pattern};
 use crate::clock;
 use crate::id::DocumentId;
@@ -90,15 +90,22 @@ pub(super) async fn check_store(
 pub(super) async fn create(
     request: HttpRequest,
     site: web::Data<Site>,
-    body: web::Bytes,
+    payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let NewDocument { doc_id } = read(&body)?;
+    let caller = caller(&request, &site).await?;
+    let access = &site.services.access;
+    if caller.is_anonymous() && !access.lets_anybody_in() {
+        return Err(LoginError::Needed.into());
+    }
+    let NewDocument { doc_id } = body::json(payload, &site).await?;
     let name = match doc_id {
         Some(name) => name,
         None => access::new_id().map_err(|e| Problem::internal(&e))?,
     };
     let document = parse(&name)?;
-    login(&request, &site, document.clone(), Level::Write).await?;
+    if access.admit(&caller, &document)? < Level::Write {
+        return Err(Problem::level(Level::Write));
+    }
     site.store.create(document, clock::unix_ms()).await?;
     Ok(HttpResponse::Ok().json(serde_json::json!({ "docId": name })))
 }
@@ -109,11 +116,11 @@ pub(super) async fn authorize(
     request: HttpRequest,
     site: web::Data<Site>,
     id: web::Path<String>,
-    body: web::Bytes,
+    payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let document = parse(&id)?;
     let login = login(&request, &site, document.clone(), Level::Read).await?;
-    let Wish { authorization, user_id, valid_for_seconds } = read(&body)?;
+    let Wish { authorization, user_id, valid_for_seconds } = body::json(payload, &site).await?;
     let authorization = authorization.unwrap_or_default();
     let needed = if login.caller().is_anonymous() { authorization.level() } else { Level::Admin };
     if login.level() < needed {
@@ -164,11 +171,12 @@ pub(super) async fn update(
     request: HttpRequest,
     site: web::Data<Site>,
     id: web::Path<String>,
-    body: web::Bytes,
+    payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let document = parse(&id)?;
     let login = login(&request, &site, document, Level::Write).await?;
-    apply_update(&site.services, login, body).await?;
+    let body = body::large(&request, payload, &site).await?;
+    apply_update(&site.services, login, body.bytes.clone()).await?;
     Ok(HttpResponse::Ok().finish())
 }
 
@@ -205,12 +213,4 @@ fn sign(
         token_id: None,
     };
     keys.sign(&claims).map_err(|e| Problem::bad(e.to_string()))
-}
-
-/// No body is an empty object, and `null` is nothing said.
-fn read<T: Default + serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    if body.is_empty() {
-        return Ok(T::default());
-    }
-    serde_json::from_slice(body).map_err(|e| Problem::bad(format!("the body cannot be read: {e}")))
 }

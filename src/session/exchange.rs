@@ -1,14 +1,17 @@
 //! A request's part in a document: it joins as any session does, asks one thing, and leaves.
 
-use std::sync::Arc;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::time::timeout;
+use tokio::sync::watch;
+use tokio::time::sleep;
 
 use super::Services;
 use super::part::{Login, OpenError, Part};
+use super::socket::due;
+use crate::access::LoginError;
 use crate::fanout::Outlet;
 use crate::wire::{Message, Reply, Text};
 
@@ -21,6 +24,9 @@ pub enum ExchangeError {
     /// The document could not be joined.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The login ended, or is worth less, while the answer was waited for.
+    #[error(transparent)]
+    Over(#[from] LoginError),
     /// The update is not taken.
     #[error("{}", .0.as_str())]
     Refused(Text),
@@ -33,16 +39,18 @@ pub enum ExchangeError {
 }
 
 /// A session of a request.
-struct Exchange {
+struct Exchange<'a> {
+    services: &'a Services,
     part: Part,
     answers: UnboundedReceiver<Reply>,
+    changes: watch::Receiver<()>,
 }
 
 /// The document's whole state, as one Yjs v1 update. It holds what is in the log, nothing else.
 ///
 /// # Errors
 /// See [`ExchangeError`].
-pub async fn read_state(services: &Arc<Services>, login: Login) -> Result<Bytes, ExchangeError> {
+pub async fn read_state(services: &Services, login: Login) -> Result<Bytes, ExchangeError> {
     let mut exchange = Exchange::open(services, login).await?;
     let state_vector = Bytes::from_static(&[0]);
     exchange.part.tell(Message::SyncStep1 { state_vector }).await;
@@ -60,7 +68,7 @@ pub async fn read_state(services: &Arc<Services>, login: Login) -> Result<Bytes,
 /// # Errors
 /// See [`ExchangeError`].
 pub async fn apply_update(
-    services: &Arc<Services>,
+    services: &Services,
     login: Login,
     update: Bytes,
 ) -> Result<(), ExchangeError> {
@@ -81,19 +89,38 @@ pub async fn apply_update(
     }
 }
 
-impl Exchange {
-    async fn open(services: &Arc<Services>, login: Login) -> Result<Self, ExchangeError> {
+impl<'a> Exchange<'a> {
+    async fn open(services: &'a Services, login: Login) -> Result<Self, ExchangeError> {
+        let mut changes = services.access.changes();
+        // What has changed since the login was looked at is not missed.
+        changes.mark_changed();
         let (tell, answers) = unbounded_channel();
         let connection = services.next_connection();
         let outlet = || Outlet::Request(tell.clone());
         let part = Part::open(services, connection, login, outlet).await?;
-        Ok(Self { part, answers })
+        Ok(Self { services, part, answers, changes })
     }
 
     async fn answer(&mut self) -> Result<Reply, ExchangeError> {
         let unavailable = |why: &str| ExchangeError::Unavailable(why.into());
-        let answer = timeout(PATIENCE, self.answers.recv()).await;
-        let answer = answer.map_err(|_| unavailable("the document did not answer in time"))?;
-        answer.ok_or_else(|| unavailable("the document had to be reopened; what was saved is safe"))
+        let mut patience = pin!(sleep(PATIENCE));
+        loop {
+            let expires_at_ms = self.part.login().caller().expires_at_ms();
+            tokio::select! {
+                biased;
+                () = due(&mut self.changes, expires_at_ms) => {
+                    self.part.review(&self.services.access).await?;
+                }
+                answer = self.answers.recv() => {
+                    let why = "the document had to be reopened; what was saved is safe";
+                    return answer.ok_or_else(|| unavailable(why));
+                }
+                () = &mut patience => {
+                    // What is answered "not now" is not written later.
+                    self.part.withdraw().await;
+                    return Err(unavailable("the document did not answer in time"));
+                }
+            }
+        }
     }
 }

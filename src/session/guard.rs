@@ -66,7 +66,8 @@ impl Budget {
         Self { places, frame_timeout }
     }
 
-    async fn take(self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+    /// Waits for room; it is given back when what is returned is dropped.
+    pub async fn take(self, bytes: u64) -> Option<OwnedSemaphorePermit> {
         // A frame is never over the whole budget: the configuration sees to that.
         let units = u32::try_from(bytes.div_ceil(BUDGET_UNIT)).unwrap_or(u32::MAX);
         self.places.acquire_many_owned(units).await.ok()

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use actix::prelude::SendError;
 use actix::{Addr, MailboxError};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::{Services, rights};
 use crate::access::{Access, Caller, Level, LoginError, Seat};
@@ -18,6 +20,9 @@ use crate::wire::{Dialect, Message};
 
 /// A document may end between being found and being joined; so often it is looked for again.
 const TRIES: usize = 5;
+
+/// The longest wait for a crowded document before the socket looks around and comes back.
+const CROWD_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Messages up to this size may fill a document's mailbox.
 const LIGHT_BYTES_MAX: usize = 16 << 10;
@@ -152,8 +157,8 @@ impl Part {
                 deliver(&self.addr, input).await;
             }
         }
-        // The document's end is noticed by `is_ended`.
-        let _ = self.crowded.wait_for(|crowded| !crowded).await;
+        // The document's end is noticed by `is_ended`; whoever waits longer may have lost its rights.
+        let _ = timeout(CROWD_PATIENCE, self.crowded.wait_for(|crowded| !crowded)).await;
     }
 
     /// Asks `access` again; `Some` where what the session may do is not what it was.
@@ -164,7 +169,7 @@ impl Part {
         match access.admit(&self.login.caller, &self.login.document) {
             Ok(level) => Ok(self.set_level(level).await),
             Err(e) => {
-                self.set_level(Level::None).await;
+                self.withdraw().await;
                 Err(e)
             }
         }
@@ -190,6 +195,11 @@ impl Part {
             self.tell_rights().await;
         }
         Ok(changed)
+    }
+
+    /// Turns down what the session sent and is not on its way to the log.
+    pub async fn withdraw(&mut self) {
+        self.set_level(Level::None).await;
     }
 
     async fn set_level(&mut self, level: Level) -> Option<Level> {

@@ -90,21 +90,44 @@ pub async fn run(services: Arc<Services>, connection: Connection, dialect: impl 
     metrics.connections.inc();
     let writing = writer::write(socket.clone(), outbox.clone(), heartbeat.clone(), metrics.clone());
     let mut writing = pin!(writing);
-    let changes = services.access.changes();
+    let mut changes = services.access.changes();
+    // What has changed since the login was looked at is not missed.
+    changes.mark_changed();
     let mut reader =
         Reader { services, outbox, socket, stream, passage, dialect, heartbeat, changes };
     tokio::select! {
-        close = reader.read() => {
+        end = reader.read() => {
+            let Reader { services, outbox, dialect, .. } = reader;
+            let End { close, cut } = end;
             debug!(connection.id = id.0, close.code = close.code, close.reason, "socket is closing");
-            reader.outbox.close(close);
-            let patience = Duration::from_millis(reader.services.config.timing.shutdown_timeout_ms);
+            // It leaves its documents now, however long the peer takes to read the end.
+            drop(dialect);
+            if cut {
+                outbox.cut(close);
+            } else {
+                outbox.close(close);
+            }
+            let patience = Duration::from_millis(services.config.timing.shutdown_timeout_ms);
             if timeout(patience, &mut writing).await.is_err() {
-                reader.outbox.abandon();
+                outbox.abandon();
             }
         }
         () = &mut writing => debug!(connection.id = id.0, "socket has closed"),
     }
     metrics.connections.dec();
+}
+
+/// How reading ended.
+struct End {
+    close: Close,
+    /// What is queued is not for the peer any more.
+    cut: bool,
+}
+
+impl From<Close> for End {
+    fn from(close: Close) -> Self {
+        Self { close, cut: false }
+    }
 }
 
 struct Reader<D> {
@@ -120,7 +143,7 @@ struct Reader<D> {
 
 impl<D: Socket> Reader<D> {
     /// Reads until the peer leaves, misbehaves, or the server ends; says how to close.
-    async fn read(&mut self) -> Close {
+    async fn read(&mut self) -> End {
         let limits = &self.services.config.limits;
         let now = self.heartbeat.now();
         let mut messages = Pace::new(limits.connection_messages_per_s_max, now);
@@ -130,29 +153,33 @@ impl<D: Socket> Reader<D> {
             self.heartbeat.set_filler(self.dialect.filler());
             let deadline = self.dialect.login_deadline();
             let message = tokio::select! {
-                _ = stopping.wait_for(|stopping| *stopping) => return self.stop().await,
+                // However fast the peer sends, the end and a review come first.
+                biased;
+                _ = stopping.wait_for(|stopping| *stopping) => return self.stop().await.into(),
                 () = due(&mut self.changes, self.dialect.review_at_ms()) => {
-                    match self.dialect.review().await {
+                    match self.review().await {
                         Ok(()) => continue,
-                        Err(close) => return close,
+                        Err(end) => return end,
                     }
                 }
                 () = until(deadline, &self.heartbeat) => {
-                    return close(CONNECTION_TIMEOUT, "Connection Timeout");
+                    return close(CONNECTION_TIMEOUT, "Connection Timeout").into();
                 }
                 message = self.stream.recv() => message,
             };
             self.heartbeat.heard();
             let (kind, bytes) = match message {
-                None => return close(NORMAL, ""),
-                Some(Err(e)) => return fault(&e, self.passage.fault()),
-                Some(Ok(AggregatedMessage::Close(reason))) => return echo(reason),
+                None => return close(NORMAL, "").into(),
+                Some(Err(e)) => return fault(&e, self.passage.fault()).into(),
+                Some(Ok(AggregatedMessage::Close(reason))) => return echo(reason).into(),
                 Some(Ok(AggregatedMessage::Pong(_))) => continue,
                 Some(Ok(AggregatedMessage::Ping(payload))) => {
-                    if self.socket.pong(&payload).await.is_err() {
-                        return close(NORMAL, "");
+                    let mut socket = self.socket.clone();
+                    match self.meanwhile(socket.pong(&payload)).await {
+                        Ok(Ok(())) => continue,
+                        Ok(Err(_)) => return close(NORMAL, "").into(),
+                        Err(end) => return end,
                     }
-                    continue;
                 }
                 Some(Ok(AggregatedMessage::Binary(bytes))) => (Kind::Binary, bytes),
                 Some(Ok(AggregatedMessage::Text(text))) => (Kind::Text, text.into_bytes()),
@@ -162,34 +189,37 @@ impl<D: Socket> Reader<D> {
             let now = self.heartbeat.now();
             let wait = messages.take(1.0, now).max(bytes_read.take(bytes.len() as f64, now));
             if let Err(close) = self.dialect.frame(kind, bytes).await {
-                return close;
+                return close.into();
             }
             self.passage.handled();
-            if let Err(close) = self.pause(wait).await {
-                return close;
+            let outbox = self.outbox.clone();
+            let pause = async {
+                // Replies to what the peer sends must not pile up: it is read as fast as it reads.
+                outbox.has_room().await;
+                if !wait.is_zero() {
+                    sleep(wait).await;
+                }
+            };
+            if let Err(end) = self.meanwhile(pause).await {
+                return end;
             }
         }
     }
 
-    /// Waits before reading on. Replies to what the peer sends must not pile up: it is read as fast
-    /// as it reads. Meanwhile it may lose its rights.
-    async fn pause(&mut self, wait: Duration) -> Result<(), Close> {
-        let outbox = self.outbox.clone();
-        let mut waited = pin!(async {
-            outbox.has_room().await;
-            if !wait.is_zero() {
-                sleep(wait).await;
-            }
-        });
+    /// Waits for something; meanwhile the peer may lose its rights.
+    async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> Result<T, End> {
+        let mut work = pin!(work);
         loop {
             tokio::select! {
                 biased;
-                () = &mut waited => return Ok(()),
-                () = due(&mut self.changes, self.dialect.review_at_ms()) => {
-                    self.dialect.review().await?;
-                }
+                () = due(&mut self.changes, self.dialect.review_at_ms()) => self.review().await?,
+                done = &mut work => return Ok(done),
             }
         }
+    }
+
+    async fn review(&mut self) -> Result<(), End> {
+        self.dialect.review().await.map_err(|close| End { close, cut: true })
     }
 
     /// The server is ending: what was read gets into the log first.
@@ -200,7 +230,7 @@ impl<D: Socket> Reader<D> {
 }
 
 /// Ready when what callers may do has to be asked again.
-async fn due(changes: &mut watch::Receiver<()>, at_ms: Option<i64>) {
+pub(super) async fn due(changes: &mut watch::Receiver<()>, at_ms: Option<i64>) {
     let expiry = async {
         match at_ms {
             Some(at_ms) => {

@@ -25,6 +25,10 @@ const AUTH_TOKEN: u64 = 0;
 const AUTH_DENIED: u64 = 1;
 const AUTH_ACCEPTED: u64 = 2;
 
+/// The longest address, in bytes: a document's name, NUL, and a session id. Providers make session ids
+/// of about ten characters.
+const ADDRESS_BYTES_MAX: usize = 1024 + 1 + 255;
+
 /// Separates name and session id in an address.
 const SESSION_SEPARATOR: char = '\0';
 
@@ -50,6 +54,9 @@ pub fn name_of(address: &Text) -> &str {
 pub fn decode(frame: Bytes) -> Result<Addressed, WireError> {
     let mut reader = Reader::new(frame);
     let address = reader.var_string()?;
+    if address.as_str().len() > ADDRESS_BYTES_MAX {
+        return Err(WireError::NumberTooLarge);
+    }
     let kind = reader.var_uint()?;
     Ok(Addressed { address, message: decode_body(kind, &mut reader) })
 }
