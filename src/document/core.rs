@@ -481,6 +481,9 @@ impl Core {
         let Some(about) = self.sessions.get(&session).map(|known| known.about.clone()) else {
             return;
         };
+        if whole {
+            self.give_way(session);
+        }
         let Some(credit) = self.sessions.get_mut(&session).map(|s| s.credit_of(whole)) else {
             return;
         };
@@ -504,6 +507,19 @@ impl Core {
         self.accept(Waiting { session, record, update, whole, credit, owners_heard, withdrawn });
     }
 
+    /// A later step 2 covers what a reader's earlier one brought, and earns what that would have
+    /// earned; also where the reader has become a writer meanwhile.
+    fn give_way(&mut self, session: SessionId) {
+        let is_claim =
+            |sync: &Sync| sync.session == session && matches!(sync.kind, SyncKind::Claim(..));
+        let claims: Vec<Sync> = self.syncs.extract_if(.., |sync| is_claim(sync)).collect();
+        for claim in claims {
+            if let SyncKind::Claim(_, credit) = claim.kind {
+                self.owe(session, credit);
+            }
+        }
+    }
+
     /// A reader's step 2 that brings nothing new is fine; anything else is not taken.
     fn read_only(&mut self, session: SessionId, summary: Summary, whole: bool, credit: Credit) {
         if !whole {
@@ -511,15 +527,6 @@ impl Core {
             return self.turn_down(session, MAY_NOT_WRITE);
         }
         self.release_held(session);
-        let mut credit = credit;
-        // A later step 2 covers what an earlier one brought, and earns what that would have earned.
-        self.syncs.retain(|sync| match &sync.kind {
-            SyncKind::Claim(_, earlier) if sync.session == session => {
-                credit.count += if earlier.syncs == credit.syncs { earlier.count } else { 0 };
-                false
-            }
-            _ => true,
-        });
         self.syncs.push(Sync { session, kind: SyncKind::Claim(summary, credit) });
     }
 
