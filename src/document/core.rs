@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use super::flush::{Credit, Echo, Flight, Held, Undurable, Waiting};
 use super::input::{About, Effect, Ending, Greeting, Input, Loaded, Record};
-use super::member::{Question, Session};
+use super::member::{Asked, Question, Session};
 use super::presence::{Presence, PresenceLimits, Speaker};
 use crate::config::Config;
 use crate::crdt::{LintLimits, Linted, Replica, StateVector, Summary};
@@ -267,14 +267,14 @@ impl Core {
         self.question(session, Question::Greeting);
     }
 
-    fn question(&mut self, session: SessionId, question: Question) {
+    fn question(&mut self, session: SessionId, why: Question) {
         let Some(known) = self.sessions.get_mut(&session) else { return };
         let Some(replica) = &self.replica else {
             known.ask_again = true;
             return;
         };
         known.asked += 1;
-        known.questions.push_back(question);
+        known.questions.push_back(Asked { why, is_stale: false });
         if known.questions.len() > QUESTIONS_MAX {
             known.questions.pop_front();
             known.answered += 1;
@@ -503,8 +503,17 @@ impl Core {
         if !may_write {
             return self.read_only(session, update.summary, whole, credit);
         }
-        let (owners_heard, withdrawn) = (Vec::new(), false);
-        self.accept(Waiting { session, record, update, whole, credit, owners_heard, withdrawn });
+        let (owners_heard, withdrawn, has_failed) = (Vec::new(), false, false);
+        self.accept(Waiting {
+            session,
+            record,
+            update,
+            whole,
+            credit,
+            owners_heard,
+            withdrawn,
+            has_failed,
+        });
     }
 
     /// A later step 2 covers what a reader's earlier one brought, and earns what that would have
@@ -536,6 +545,7 @@ impl Core {
         let Some(known) = self.sessions.get_mut(&session) else { return };
         known.about.user = user;
         if may_write {
+            self.restore(session);
             self.ask(session);
         } else {
             self.withdraw(session);

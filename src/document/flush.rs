@@ -59,6 +59,9 @@ pub(super) struct Waiting {
     pub(super) owners_heard: Vec<SessionId>,
     /// Its session may no longer write; if it has to wait again, it waits in vain.
     pub(super) withdrawn: bool,
+    /// An append with it has failed. While that was in flight, state vectors said that the server
+    /// has it.
+    pub(super) has_failed: bool,
 }
 
 /// What an update earns when it is saved.
@@ -162,24 +165,35 @@ impl Core {
         for waiting in std::mem::take(&mut self.waiting) {
             if waiting.session == session {
                 self.waiting_bytes -= waiting.record.bytes.len();
-                withdrawn.push(waiting.credit);
+                withdrawn.push(waiting);
             } else {
                 self.waiting.push_back(waiting);
             }
         }
         for held in std::mem::take(&mut self.held) {
             if held.waiting.session == session {
-                withdrawn.push(held.waiting.credit);
+                withdrawn.push(held.waiting);
             } else {
                 self.held.push(held);
             }
         }
-        for credit in withdrawn {
-            self.owe(session, credit);
+        for waiting in withdrawn {
+            self.give_up(&waiting);
             self.turn_down(session, MAY_NOT_WRITE);
         }
+        self.set_withdrawn(session, true);
+    }
+
+    /// What is on its way to the log is tried again if that fails: its session may write again, and
+    /// when that is asked for what it has, what is on its way is left out.
+    pub(super) fn restore(&mut self, session: SessionId) {
+        self.set_withdrawn(session, false);
+    }
+
+    fn set_withdrawn(&mut self, session: SessionId, withdrawn: bool) {
         let on_its_way = self.flight.iter_mut().flat_map(|flight| &mut flight.batch);
-        on_its_way.filter(|w| w.session == session).for_each(|waiting| waiting.withdrawn = true);
+        let own = on_its_way.filter(|waiting| waiting.session == session);
+        own.for_each(|waiting| waiting.withdrawn = withdrawn);
     }
 
     /// Owners that do not answer lose the client id that somebody else continues.
@@ -409,7 +423,7 @@ impl Core {
                     continue;
                 }
                 Verdict::Refused(reason) => {
-                    self.owe(session, credit);
+                    self.give_up(&waiting);
                     self.refuse(session, waiting.record, &reason);
                     continue;
                 }
@@ -479,7 +493,7 @@ impl Core {
             let known = self.replica.as_ref().is_some_and(|r| r.contains(&waiting.update.summary));
             if !known {
                 let max = self.limits.document_bytes_max;
-                self.owe(session, waiting.credit);
+                self.give_up(&waiting);
                 self.turn_down(session, &format!("the document is at its limit of {max} bytes"));
                 return None;
             }
@@ -490,7 +504,7 @@ impl Core {
     /// Turns down what was sent in the name of somebody who is here, until that session has left:
     /// most likely it is the same client's old connection.
     fn block(&mut self, waiting: Waiting, owner: SessionId, reason: &str) {
-        self.owe(waiting.session, waiting.credit);
+        self.give_up(&waiting);
         self.turn_down(waiting.session, reason);
         if let Some(known) = self.sessions.get_mut(&waiting.session) {
             known.blocked_by = Some(owner);
@@ -509,19 +523,29 @@ impl Core {
 
     /// No holes: the sender is asked for everything that is missing.
     fn ask_for_the_rest(&mut self, waiting: Waiting) {
+        self.give_up(&waiting);
         let Some(known) = self.sessions.get_mut(&waiting.session) else { return };
-        if known.questions.contains(&Question::OfItsOwn) {
+        if known.questions.iter().any(|asked| asked.why == Question::OfItsOwn && !asked.is_stale) {
             // The answer is on its way, behind everything that was sent before the question came.
-            return self.owe(waiting.session, waiting.credit);
+            return;
         }
         known.holes += 1;
         if known.holes > HOLES_MAX {
             let reason = "it builds on changes that never came";
-            self.owe(waiting.session, waiting.credit);
             return self.refuse(waiting.session, waiting.record, reason);
         }
-        self.owe(waiting.session, waiting.credit);
         self.ask(waiting.session);
+    }
+
+    /// Leaves what an update would have earned to the session's next step 2, unless that answers a
+    /// question that said the server has the update.
+    fn give_up(&mut self, waiting: &Waiting) {
+        if let Some(known) = self.sessions.get_mut(&waiting.session)
+            && waiting.has_failed
+        {
+            known.questions.iter_mut().for_each(|asked| asked.is_stale = true);
+        }
+        self.owe(waiting.session, waiting.credit);
     }
 
     /// Leaves what an update would have earned to the session's next step 2.
@@ -541,7 +565,7 @@ impl Core {
         match culprit {
             Some(index) => {
                 let waiting = batch.remove(index);
-                self.owe(waiting.session, waiting.credit);
+                self.give_up(&waiting);
                 self.refuse(waiting.session, waiting.record, reason);
             }
             None => self.careful = true,
@@ -550,9 +574,10 @@ impl Core {
     }
 
     fn wait_again(&mut self, batch: Vec<Waiting>) {
-        for waiting in batch.into_iter().rev() {
+        for mut waiting in batch.into_iter().rev() {
+            waiting.has_failed = true;
             if waiting.withdrawn {
-                self.owe(waiting.session, waiting.credit);
+                self.give_up(&waiting);
                 self.turn_down(waiting.session, MAY_NOT_WRITE);
                 continue;
             }

@@ -18,7 +18,7 @@ pub(super) struct Session {
     pub(super) owed: u32,
     /// Step 1s of the server that have not been answered, oldest first. Clients answer each with a
     /// step 2, in order.
-    pub(super) questions: VecDeque<Question>,
+    pub(super) questions: VecDeque<Asked>,
     /// Step 1s that were sent, and that were answered.
     pub(super) asked: u32,
     pub(super) answered: u32,
@@ -55,6 +55,15 @@ pub(super) enum Question {
     OfItsOwn,
 }
 
+/// A step 1 that has not been answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) why: Question,
+    /// It said that the server has something which it then gave up. The answer leaves that out and
+    /// settles nothing that came before.
+    pub(super) is_stale: bool,
+}
+
 impl Session {
     pub(super) fn new(about: About) -> Self {
         Self {
@@ -81,11 +90,14 @@ impl Session {
             self.unsaved = self.unsaved.saturating_add(1);
             return Credit { count: 1, syncs: self.syncs };
         }
-        let question = self.questions.pop_front();
-        self.answered += u32::from(question.is_some());
-        let own = u32::from(question != Some(Question::OfItsOwn));
-        let count = std::mem::take(&mut self.owed) + own;
-        Credit { count, syncs: self.syncs }
+        let asked = self.questions.pop_front();
+        self.answered += u32::from(asked.is_some());
+        let own = u32::from(asked.is_none_or(|asked| asked.why != Question::OfItsOwn));
+        let owed = match asked {
+            Some(Asked { is_stale: true, .. }) => 0,
+            _ => std::mem::take(&mut self.owed),
+        };
+        Credit { count: owed + own, syncs: self.syncs }
     }
 
     /// The session has sent step 1: it starts to count anew, and the step 2 with which it answers
