@@ -223,3 +223,31 @@ fn survivors_carry_each_others_lost_changes() {
 fn a_document_that_has_failed_does_nothing_more() {
     run(11_029);
 }
+
+/// What a reader had sent was asked for when it might write, and earned nothing when it came: it was
+/// in the log and its light stayed unsaved.
+#[test]
+fn what_a_reader_was_refused_is_settled_when_it_may_write() {
+    run_guarded(10);
+}
+
+/// A reader's step 2 waited while its session became a writer's, was turned down afterwards, and was
+/// owed to a further step 2 that nobody asked for.
+#[test]
+fn a_writers_step_2_settles_what_it_sent_as_a_reader() {
+    run_guarded(3_757);
+}
+
+/// The right to write went and came back while a change was on its way to the log. The question that
+/// followed said that the server has the change; then the append failed and the change was given up.
+#[test]
+fn what_is_on_its_way_survives_a_right_that_comes_back() {
+    run_guarded(501);
+}
+
+/// The same with a question that was asked before: the step 2 that answered it left the change out,
+/// and was called saved for the change as well.
+#[test]
+fn an_answer_without_what_was_given_up_does_not_settle_it() {
+    run_guarded(5_371);
+}

@@ -92,8 +92,28 @@ impl Plan {
             weights.revoke = *pick(rng, &[0, 1, 3]);
             weights.delete = *pick(rng, &[0, 0, 1]);
             weights.checkpoint = *pick(rng, &[0, 4]);
+            if rng.u8(..4) == 0 {
+                plan.keep_everybody_on_a_bad_disk();
+            }
         }
         plan
+    }
+
+    /// Nobody goes and appends take long and fail, so that rights change while something is on its
+    /// way that comes back: nobody starts anew meanwhile, which would cover what was forgotten.
+    fn keep_everybody_on_a_bad_disk(&mut self) {
+        self.weights = Weights {
+            append_failures: 50,
+            store: 10,
+            edit: 10,
+            connect: 6,
+            lose: 0,
+            leave: 0,
+            revoke: 0,
+            crash: 0,
+            hostile: 0,
+            ..self.weights.clone()
+        };
     }
 
     fn draw_steady(rng: &mut Rng) -> Self {

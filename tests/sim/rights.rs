@@ -103,6 +103,9 @@ impl Sim {
         let start = server.start;
         self.input(Input::Deleted);
         assert!(self.server.is_none(), "a document that was deleted goes on");
+        // What was written at all was written before the deletion.
+        let last = self.ledger.last();
+        self.ledger.sync(last);
         for link in self.links.values().filter(|link| link.start == start) {
             assert_eq!(link.part, Part::Over, "{:?} is in a document that was deleted", link.who);
         }
