@@ -1,6 +1,6 @@
 /** Content that the editor does not know is shown and never touched. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { HocuspocusProvider, HocuspocusProviderWebsocket } from '@hocuspocus/provider';
 import { WebSocket } from 'ws';
 import * as Y from 'yjs';
@@ -11,23 +11,11 @@ import {
   expectStatus,
   newPerson,
   openNote,
-  startBrowser,
-  TestServer,
+  startStage,
   textOf,
 } from './support.mjs';
 
-let server;
-let browser;
-
-before(async () => {
-  server = await TestServer.start();
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.dispose();
-});
+const { server, browser } = await startStage();
 
 /** A plain Yjs client in this process; resolves when it has what the server has. */
 function plainClient(name) {

@@ -1,6 +1,6 @@
 /** The page itself: for everybody, on every width, in both themes, by keyboard alone. */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import {
   ANN,
   axeFindings,
@@ -10,8 +10,7 @@ import {
   expectStatus,
   newPerson,
   openNote,
-  startBrowser,
-  TestServer,
+  startStage,
   textOf,
 } from './support.mjs';
 
@@ -36,19 +35,9 @@ const TEXT = [
   '| Saturday | compost | Ann | south wall | wheelbarrow |',
 ].join('\n');
 
-let server;
-let browser;
+const { server, browser } = await startStage();
 
-before(async () => {
-  server = await TestServer.start();
-  browser = await startBrowser();
-  await makePlan('plan');
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.dispose();
-});
+before(() => makePlan('plan'));
 
 /** Writes a note that has something of everything in it. */
 async function makePlan(id) {

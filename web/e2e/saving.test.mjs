@@ -1,53 +1,29 @@
 /** "Saved" is true, and what is not saved is not lost. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import {
   ANN,
   BO,
   expectLines,
   expectStatus,
+  listenIn,
   newPerson,
   openNote,
-  startBrowser,
+  parts,
+  startStage,
   TestServer,
   textOf,
+  TYPE_AUTH,
+  TYPE_SYNC_STATUS,
 } from './support.mjs';
 
-const TYPE_AUTH = 2;
-const TYPE_SYNC_STATUS = 8;
-
-let server;
-let browser;
-
-before(async () => {
-  server = await TestServer.start();
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.dispose();
-});
+const { server, browser } = await startStage();
 
 /** A server that a test may kill without a loss to the others. */
 async function ownServer(t) {
   const own = await TestServer.start();
   t.after(() => own.dispose());
   return own;
-}
-
-/** Type and body of a frame of a document with a short name. */
-function parts(frame) {
-  const start = 1 + frame[0];
-  return { type: frame[start], body: frame.subarray(start + 1), address: frame.subarray(0, start) };
-}
-
-/** Lets a test change what the server says: `change` gets each frame and how to pass one on. */
-async function listenIn(page, change) {
-  await page.routeWebSocket(/\/collab$/, (socket) => {
-    const upstream = socket.connectToServer();
-    upstream.onMessage((frame) => change(frame, (next) => socket.send(next)));
-  });
 }
 
 test('Saved appears only after the server has said that it stored', async () => {

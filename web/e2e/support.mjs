@@ -5,33 +5,45 @@
  * Nothing here waits for a time; everything waits for something to be so.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { after } from 'node:test';
 import { chromium } from 'playwright-core';
 
 const BINARY =
   process.env.COSCRIBE_BIN ?? new URL('../../target/release/coscribe', import.meta.url).pathname;
-const CHROMIUM = process.env.CHROMIUM_BIN ?? '/usr/bin/chromium';
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const READY = /^coscribe is ready at (http:\/\/\S+)/;
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** How long anything may take before a test is called failed. */
 export const PATIENCE_MS = 15_000;
 
-/** One server process with one database; `kill` and `start` may alternate on the same address. */
+/**
+ * One server process with one database; `kill` and `start` may alternate on the same address. With
+ * `isLocked` it has a key, and nobody comes in without a token.
+ */
 export class TestServer {
   #folder = mkdtempSync(join(tmpdir(), 'coscribe-e2e-'));
+  #secretFile = null;
   #process = null;
   #listen = '127.0.0.1:0';
   /** The server's address, without a slash at the end. */
   origin = '';
 
-  static async start() {
-    const server = new TestServer();
+  constructor({ isLocked = false } = {}) {
+    if (!isLocked) return;
+    this.#secretFile = join(this.#folder, 'secret');
+    writeFileSync(this.#secretFile, randomBytes(32).toString('hex'), { mode: 0o600 });
+  }
+
+  static async start(options) {
+    const server = new TestServer(options);
     await server.start();
     return server;
   }
@@ -40,6 +52,7 @@ export class TestServer {
   async start() {
     const database = join(this.#folder, 'test.db');
     const args = ['serve', '--listen', this.#listen, '--database', database];
+    if (this.#secretFile !== null) args.push('--auth-secret-file', this.#secretFile);
     const child = spawn(BINARY, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     // A test that fails half-way must not leave a server behind.
     process.once('exit', () => child.kill('SIGKILL'));
@@ -55,26 +68,34 @@ export class TestServer {
     await ended;
   }
 
+  /** A token that this server accepts, as `coscribe token` makes it: `{ level: 'read', documents: '*' }`. */
+  token(flags) {
+    const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]);
+    const all = ['token', '--secret-file', this.#secretFile, ...args];
+    return execFileSync(BINARY, all, { encoding: 'utf8' }).trim();
+  }
+
+  /** Asks the server's API as whoever `token` says, and takes no refusal. */
+  async api(method, path, token, body) {
+    const headers = { authorization: `Bearer ${token}` };
+    const request = { method, headers, body: body === undefined ? null : JSON.stringify(body) };
+    const response = await fetch(`${this.origin}/api/v1/${path}`, request);
+    const answer = await response.text();
+    assert.ok(response.ok, `${method} ${path}: ${response.status} ${answer}`);
+    return answer === '' ? null : JSON.parse(answer);
+  }
+
   async dispose() {
     await this.kill();
     rmSync(this.#folder, { recursive: true });
   }
 }
 
-function readyOrigin(child) {
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const origin = READY.exec(line)?.[1];
-      if (origin !== undefined) resolve(origin);
-    });
-  });
-}
-
-/** A headless browser. */
-export function startBrowser() {
-  return chromium.launch({
+/** A server and a browser for the tests of one file, given back when they are over. */
+export async function startStage(options) {
+  const server = await TestServer.start(options);
+  after(() => server.dispose());
+  const browser = await chromium.launch({
     executablePath: CHROMIUM,
     args: [
       '--no-sandbox',
@@ -85,6 +106,19 @@ export function startBrowser() {
       '--disable-component-update',
       '--disable-sync',
     ],
+  });
+  after(() => browser.close());
+  return { server, browser };
+}
+
+function readyOrigin(child) {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const origin = READY.exec(line)?.[1];
+      if (origin !== undefined) resolve(origin);
+    });
   });
 }
 
@@ -158,6 +192,24 @@ export async function expectStatus(page, ...kinds) {
 export async function openNote(page, server, id) {
   await page.goto(`${server.origin}/n/${id}`);
   await textOf(page).waitFor();
+}
+
+/** Types of the frames that tests look at. */
+export const TYPE_AUTH = 2;
+export const TYPE_SYNC_STATUS = 8;
+
+/** Type and body of a frame of a document with a short name. */
+export function parts(frame) {
+  const start = 1 + frame[0];
+  return { type: frame[start], body: frame.subarray(start + 1), address: frame.subarray(0, start) };
+}
+
+/** Lets a test change what the server says: `change` gets each frame and how to pass one on. */
+export async function listenIn(page, change) {
+  await page.routeWebSocket(/\/collab$/, (socket) => {
+    const upstream = socket.connectToServer();
+    upstream.onMessage((frame) => change(frame, (next) => socket.send(next)));
+  });
 }
 
 /** What axe finds on the page, in short words; empty when it finds nothing. */

@@ -1,6 +1,6 @@
 /** Two people, each in a browser of their own, in one note. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import {
   ANN,
   BO,
@@ -9,23 +9,11 @@ import {
   expectStatus,
   newPerson,
   openNote,
-  startBrowser,
-  TestServer,
+  startStage,
   textOf,
 } from './support.mjs';
 
-let server;
-let browser;
-
-before(async () => {
-  server = await TestServer.start();
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.dispose();
-});
+const { server, browser } = await startStage();
 
 async function pair(id) {
   const [ann, bo] = [await newPerson(browser, ANN), await newPerson(browser, BO)];

@@ -4,8 +4,11 @@
  */
 import './ui/base.css';
 import { documentIdOfPath } from './net/documentId';
+import { takeToken } from './net/tokens';
 import { applyTheme, loadTheme } from './ui/theme';
 
+// Before anything else can look at the address.
+takeToken();
 applyTheme(loadTheme());
 if (documentIdOfPath(location.pathname) !== null) {
   // Only a head start: `NoteLoader` asks for it again and says what went wrong, if anything did.

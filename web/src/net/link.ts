@@ -4,18 +4,25 @@
  *
  * It reconnects by itself for ever. What is typed while the socket is down is not queued: the
  * difference at the next sync carries it, and the ledger counts only what is really on the wire.
+ *
+ * A provider whose document was closed by the server does not open it again on the same socket. So
+ * when we are denied, the socket is let go and a new one asks from the start, at growing intervals.
  */
 import { HocuspocusProvider, HocuspocusProviderWebsocket } from '@hocuspocus/provider';
 import type { Awareness } from 'y-protocols/awareness';
 import type * as Y from 'yjs';
 import { readFrame, type Frame } from '../protocol/frames';
+import { readDenial } from './denial';
 import { Ledger } from './ledger';
-import type { LinkState } from './saveState';
+import { unknownLink, type LinkState } from './saveState';
 
 const RETRY_MIN_MS = 300;
 const RETRY_MAX_MS = 10_000;
 /** After the server said that it could not store, or closed the document: when to ask again. */
 const REFUSED_RETRY_MS = 5000;
+/** After we were denied: rights seldom come back by themselves, and nobody should hammer for them. */
+const DENIED_RETRY_MIN_MS = 5000;
+const DENIED_RETRY_MAX_MS = 120_000;
 
 /** The close code for a connection that went silent. */
 const ABANDONED = 4408;
@@ -36,6 +43,28 @@ class Socket extends HocuspocusProviderWebsocket {
   abandon(reason: string): void {
     this.emit('close', { event: { code: ABANDONED, reason } });
   }
+
+  /** As `abandon`, and makes no new connection before `connect` is called. */
+  stop(reason: string): void {
+    this.disconnect();
+    // Its closing handshake may take a second, and somebody may want to try again before that.
+    this.abandon(reason);
+  }
+}
+
+/** What a link needs. */
+export interface LinkParts {
+  readonly url: string;
+  readonly name: string;
+  readonly document: Y.Doc;
+  /** Asked at each connection, and when the server wants a fresh one; empty for none. */
+  readonly token: () => string;
+  /** Whether the server may lack something of what `document` has. */
+  readonly unsent: boolean;
+  /** Hears every change. */
+  readonly onState: (state: LinkState) => void;
+  /** Called each time the server's text has arrived. */
+  readonly onSynced: () => void;
 }
 
 /** A document's connection. */
@@ -44,36 +73,36 @@ export class Link {
   readonly #provider: HocuspocusProvider;
   readonly #ledger = new Ledger();
   readonly #onState: (state: LinkState) => void;
-  #state: LinkState = { socket: 'trying', ledger: 'unknown', refusal: null, readOnly: false };
+  readonly #document: Y.Doc;
+  #state: LinkState;
   #retry: ReturnType<typeof setTimeout> | null = null;
+  #deniedDelayMs = DENIED_RETRY_MIN_MS;
 
-  /** Connects at once; `onState` hears every change, `onSynced` each time the server's text has arrived. */
-  constructor(
-    url: string,
-    name: string,
-    document: Y.Doc,
-    onState: (state: LinkState) => void,
-    onSynced: () => void,
-  ) {
-    this.#onState = onState;
+  /** Connects at once. */
+  constructor(parts: LinkParts) {
+    this.#onState = parts.onState;
+    this.#document = parts.document;
+    this.#state = unknownLink(parts.unsent);
     this.#socket = new Socket({
-      url,
+      url: parts.url,
       delay: RETRY_MIN_MS,
       minDelay: RETRY_MIN_MS,
       maxDelay: RETRY_MAX_MS,
     });
     this.#socket.onSent = (frame) => this.#sent(frame);
     this.#provider = new HocuspocusProvider({
-      name,
-      document,
+      name: parts.name,
+      document: parts.document,
+      token: parts.token,
       websocketProvider: this.#socket,
       onOpen: () => this.#opened(),
       onDisconnect: ({ event }) => this.#disconnected(event),
       onMessage: ({ event }) => this.#received(readFrame(new Uint8Array(event.data))),
-      onSynced: () => this.#synced(onSynced),
-      onAuthenticated: ({ scope }) => this.#tell({ readOnly: scope === 'readonly' }),
+      onSynced: () => this.#synced(parts.onSynced),
+      onAuthenticated: ({ scope }) => this.#authenticated(scope === 'readonly'),
       onAuthenticationFailed: ({ reason }) => this.#denied(reason),
     });
+    this.#document.on('update', this.#changed);
     this.#provider.attach();
     window.addEventListener('online', this.reconnect);
     window.addEventListener('offline', this.#lost);
@@ -91,8 +120,16 @@ export class Link {
     void this.#socket.connect();
   };
 
+  /** Opens the document anew, with the token as it is now. */
+  reopen(): void {
+    const isOpen = this.#socket.webSocket?.readyState === WebSocket.OPEN;
+    if (isOpen) this.#socket.abandon('to be opened anew');
+    else this.reconnect();
+  }
+
   /** Leaves the document and closes the socket. */
   dispose(): void {
+    this.#document.off('update', this.#changed);
     window.removeEventListener('online', this.reconnect);
     window.removeEventListener('offline', this.#lost);
     this.#cancelRetry();
@@ -105,13 +142,28 @@ export class Link {
     this.#socket.abandon('the device is offline');
   };
 
+  readonly #changed = (_update: Uint8Array, origin: unknown): void => {
+    if (origin !== this.#provider) this.#tell({ unsent: true });
+  };
+
   #opened(): void {
     this.#cancelRetry();
     this.#ledger.reset();
     this.#tell({ socket: 'open', ledger: this.#ledger.state });
   }
 
+  #authenticated(readOnly: boolean): void {
+    const mayWriteAgain = !readOnly && this.#state.readOnly;
+    this.#tell({ readOnly });
+    // What was turned down meanwhile goes out with the next difference.
+    if (mayWriteAgain && this.#ledger.state === 'refused') this.#syncAgain();
+  }
+
   #synced(tell: () => void): void {
+    this.#deniedDelayMs = DENIED_RETRY_MIN_MS;
+    // A denial ends here and not with "authenticated", which the server also says when it finds
+    // only then that the document has been deleted.
+    this.#tell({ denial: null });
     // A reader's text is never stored, so the server's text is all there is to wait for.
     if (this.#state.readOnly) this.#tell({ refusal: null });
     tell();
@@ -128,6 +180,12 @@ export class Link {
       ledger: this.#ledger.state,
       refusal: refusal ?? this.#state.refusal,
     });
+    if (!this.#socket.shouldConnect) this.#askAgainLater();
+  }
+
+  #askAgainLater(): void {
+    this.#retryLater(this.reconnect, this.#deniedDelayMs);
+    this.#deniedDelayMs = Math.min(this.#deniedDelayMs * 2, DENIED_RETRY_MAX_MS);
   }
 
   #sent(frame: Frame): void {
@@ -141,28 +199,43 @@ export class Link {
     this.#ledger.answered(frame.stored);
     const { state } = this.#ledger;
     // Only when it has stored everything has the server taken the note back.
-    this.#tell({ ledger: state, refusal: state === 'stored' ? null : this.#state.refusal });
-    if (state === 'refused') this.#retryLater(() => this.#provider.forceSync());
+    if (state === 'stored') this.#tell({ ledger: state, refusal: null, unsent: false });
+    else this.#tell({ ledger: state });
+    if (state === 'refused') this.#retryLater(this.#syncAgain, REFUSED_RETRY_MS);
   }
+
+  readonly #syncAgain = (): void => {
+    this.#cancelRetry();
+    // A reader is turned down for good, until the server says that this has changed.
+    if (this.#state.readOnly) return;
+    if (this.#ledger.isQuiet) this.#provider.forceSync();
+    else this.#retryLater(this.#syncAgain, RETRY_MIN_MS);
+  };
 
   /** The server does not let us in: nothing that is written now would ever be stored. */
   #denied(reason: string): void {
-    this.#tell({ readOnly: true });
-    this.#closed(reason);
+    const denial = readDenial(reason);
+    if (denial === null) {
+      this.#tell({ readOnly: true });
+      this.#closed(reason);
+      return;
+    }
+    this.#tell({ denial, refusal: null });
+    this.#socket.stop(reason);
   }
 
   /** The server does not serve us this document now. A new socket asks again from the start. */
   #closed(reason: string): void {
     this.#tell({ refusal: reason });
-    this.#retryLater(() => this.#socket.webSocket?.close());
+    this.#retryLater(() => this.#socket.webSocket?.close(), REFUSED_RETRY_MS);
   }
 
-  #retryLater(retry: () => void): void {
+  #retryLater(retry: () => void, delayMs: number): void {
     if (this.#retry !== null) return;
     this.#retry = setTimeout(() => {
       this.#retry = null;
       retry();
-    }, REFUSED_RETRY_MS);
+    }, delayMs);
   }
 
   #cancelRetry(): void {
@@ -191,6 +264,8 @@ function isSame(a: LinkState, b: LinkState): boolean {
     a.socket === b.socket &&
     a.ledger === b.ledger &&
     a.refusal === b.refusal &&
-    a.readOnly === b.readOnly
+    a.denial === b.denial &&
+    a.readOnly === b.readOnly &&
+    a.unsent === b.unsent
   );
 }

@@ -11,7 +11,8 @@ import type * as Y from 'yjs';
 import { DeviceCopy, type DeviceState } from './deviceCopy';
 import { Gate, type Guard } from './gate';
 import { Link } from './link';
-import { saveState, type LinkState, type SaveState } from './saveState';
+import { saveState, unknownLink, type LinkState, type SaveState } from './saveState';
+import { tokenOf } from './tokens';
 
 /** What may be done with the note's text now. */
 export type Content =
@@ -25,7 +26,21 @@ export interface NoteState {
   readonly content: Content;
   readonly save: SaveState;
   readonly device: DeviceState;
+  /** Nothing may be written: only reading is allowed, or not even that. */
   readonly readOnly: boolean;
+  /** The server may lack something that was written on this device. */
+  readonly unsent: boolean;
+}
+
+/** What a note needs to be opened. */
+export interface NoteParts {
+  readonly id: string;
+  /** It was made on this page just now. */
+  readonly isNew: boolean;
+  /** The server may lack something that this device has. */
+  readonly unsent: boolean;
+  readonly guard: Guard;
+  readonly onState: (state: NoteState) => void;
 }
 
 /** An open note. */
@@ -34,36 +49,36 @@ export class Note {
   readonly #onState: (state: NoteState) => void;
   #copy: DeviceCopy | null = null;
   #link: Link | null = null;
-  #linkState: LinkState = { socket: 'trying', ledger: 'unknown', refusal: null, readOnly: false };
+  #linkState: LinkState;
   #device: DeviceState = 'kept';
   #content: Content = { kind: 'opening' };
   #disposed = false;
 
-  private constructor(guard: Guard, onState: (state: NoteState) => void) {
-    this.#onState = onState;
-    this.#gate = new Gate(guard, (names) => this.#judged(names));
+  private constructor(parts: NoteParts) {
+    this.#onState = parts.onState;
+    this.#linkState = unknownLink(parts.unsent);
+    this.#gate = new Gate(parts.guard, (names) => this.#judged(names));
   }
 
-  /** Opens the note `id`; `isNew` says that it was made on this page just now. */
-  static async open(
-    id: string,
-    isNew: boolean,
-    guard: Guard,
-    onState: (state: NoteState) => void,
-  ): Promise<Note> {
-    const note = new Note(guard, onState);
+  /** Opens a note, with the token that this tab has for it. */
+  static async open(parts: NoteParts): Promise<Note> {
+    const { id, isNew } = parts;
+    const note = new Note(parts);
     note.#copy = await DeviceCopy.attach(id, note.#gate.outer, (device) => {
       note.#device = device;
       note.#tell();
     });
     if (isNew || note.#gate.outerText.length > 0) note.#gate.open();
-    note.#link = new Link(
-      socketUrl(location),
-      id,
-      note.#gate.outer,
-      (state) => note.#linked(state),
-      () => note.#gate.open(),
-    );
+    note.#link = new Link({
+      url: socketUrl(location),
+      name: id,
+      document: note.#gate.outer,
+      token: () => tokenOf(id) ?? '',
+      // Of nothing, nothing can be unsent.
+      unsent: parts.unsent && note.#gate.outer.store.clients.size > 0,
+      onState: (state) => note.#linked(state),
+      onSynced: () => note.#gate.open(),
+    });
     return note;
   }
 
@@ -93,6 +108,11 @@ export class Note {
     this.#link?.reconnect();
   }
 
+  /** Opens it anew, with the token that this tab has now. */
+  reopen(): void {
+    this.#link?.reopen();
+  }
+
   /** Gives back everything. */
   dispose(): void {
     this.#disposed = true;
@@ -104,7 +124,8 @@ export class Note {
   #linked(state: LinkState): void {
     this.#linkState = state;
     // Without a server, an empty page to write on is better than none; texts merge later.
-    if (state.socket === 'down' && this.#content.kind === 'opening') this.#gate.open();
+    const isUnreachable = state.socket === 'down' && state.denial === null;
+    if (isUnreachable && this.#content.kind === 'opening') this.#gate.open();
     this.#tell();
   }
 
@@ -119,7 +140,8 @@ export class Note {
       content: this.#content,
       save: saveState(this.#linkState, this.#device),
       device: this.#device,
-      readOnly: this.#linkState.readOnly,
+      readOnly: this.#linkState.readOnly || this.#linkState.denial !== null,
+      unsent: this.#linkState.unsent,
     });
   }
 }

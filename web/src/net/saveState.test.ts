@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { DeviceState } from './deviceCopy';
-import { saveState, wouldLoseText, type LinkState } from './saveState';
+import { saveState, unknownLink, wouldLoseText, type LinkState } from './saveState';
 
-const ONLINE: LinkState = { socket: 'open', ledger: 'stored', refusal: null, readOnly: false };
+const ONLINE: LinkState = { ...unknownLink(false), socket: 'open', ledger: 'stored' };
 
 test.each<[string, Partial<LinkState>, DeviceState, object]>([
   ['all stored', {}, 'kept', { kind: 'saved' }],
@@ -37,7 +37,31 @@ test.each<[string, Partial<LinkState>, DeviceState, object]>([
     'failed',
     { kind: 'notSaved', reason: 'gone', kept: false },
   ],
-  ['read only', { readOnly: true, ledger: 'refused' }, 'kept', { kind: 'readOnly' }],
+  ['read only', { readOnly: true }, 'kept', { kind: 'readOnly', unsent: false, kept: true }],
+  [
+    'read only, before the server has looked at what this device has',
+    { readOnly: true, ledger: 'waiting', unsent: true },
+    'kept',
+    { kind: 'readOnly', unsent: false, kept: true },
+  ],
+  [
+    'read only, with text that was turned down',
+    { readOnly: true, ledger: 'refused', unsent: true },
+    'failed',
+    { kind: 'readOnly', unsent: true, kept: false },
+  ],
+  [
+    'denied',
+    { denial: 'token-revoked', socket: 'down', ledger: 'unknown' },
+    'kept',
+    { kind: 'denied', denial: 'token-revoked', unsent: false, kept: true },
+  ],
+  [
+    'denied with unsent text',
+    { denial: 'document-deleted', unsent: true, readOnly: true },
+    'blocked',
+    { kind: 'denied', denial: 'document-deleted', unsent: true, kept: false },
+  ],
 ])('%s', (_case, link, device, expected) => {
   expect(saveState({ ...ONLINE, ...link }, device)).toEqual(expected);
 });
@@ -46,4 +70,10 @@ test('closing loses text only when neither server nor device has it', () => {
   expect(wouldLoseText({ kind: 'offline', kept: false })).toBe(true);
   expect(wouldLoseText({ kind: 'offline', kept: true })).toBe(false);
   expect(wouldLoseText({ kind: 'saved' })).toBe(false);
+  expect(wouldLoseText({ kind: 'readOnly', unsent: true, kept: false })).toBe(true);
+  expect(wouldLoseText({ kind: 'readOnly', unsent: false, kept: false })).toBe(false);
+  expect(wouldLoseText({ kind: 'readOnly', unsent: true, kept: true })).toBe(false);
+  const denied = { kind: 'denied', denial: 'token-expired' } as const;
+  expect(wouldLoseText({ ...denied, unsent: true, kept: false })).toBe(true);
+  expect(wouldLoseText({ ...denied, unsent: false, kept: false })).toBe(false);
 });

@@ -2,6 +2,7 @@
  * From what socket, server and device say to the one thing the reader is told about their text.
  * Pure; "saved" appears in it only when the server has said that everything is stored.
  */
+import type { Denial } from './denial';
 import type { DeviceState } from './deviceCopy';
 import type { LedgerState } from './ledger';
 
@@ -12,8 +13,24 @@ export interface LinkState {
   readonly ledger: LedgerState;
   /** The server's reason for refusing or closing this document, in its own words. */
   readonly refusal: string | null;
+  /** Why the server lets us into this document no more, or not at all; nothing is known then but this. */
+  readonly denial: Denial | null;
   /** The server allows reading only. */
   readonly readOnly: boolean;
+  /** Whether the server may lack something that was written on this device. */
+  readonly unsent: boolean;
+}
+
+/** Before anything is known; `unsent` is what was true when the document was last open here. */
+export function unknownLink(unsent: boolean): LinkState {
+  return {
+    socket: 'trying',
+    ledger: 'unknown',
+    refusal: null,
+    denial: null,
+    readOnly: false,
+    unsent,
+  };
 }
 
 /** Where the reader's text is. */
@@ -21,14 +38,24 @@ export type SaveState =
   | { readonly kind: 'opening' }
   | { readonly kind: 'saving' }
   | { readonly kind: 'saved' }
-  | { readonly kind: 'readOnly' }
+  /** `unsent`: the server turned something down that was written here. */
+  | { readonly kind: 'readOnly'; readonly unsent: boolean; readonly kept: boolean }
   | { readonly kind: 'offline'; readonly kept: boolean }
   /** `reason` is the server's; `null` when it only said that it could not store. */
-  | { readonly kind: 'notSaved'; readonly reason: string | null; readonly kept: boolean };
+  | { readonly kind: 'notSaved'; readonly reason: string | null; readonly kept: boolean }
+  | {
+      readonly kind: 'denied';
+      readonly denial: Denial;
+      readonly unsent: boolean;
+      readonly kept: boolean;
+    };
 
 /** The state to show. */
 export function saveState(link: LinkState, device: DeviceState): SaveState {
   const kept = device === 'kept';
+  if (link.denial !== null) {
+    return { kind: 'denied', denial: link.denial, unsent: link.unsent, kept };
+  }
   if (link.refusal !== null) return { kind: 'notSaved', reason: link.refusal, kept };
   switch (link.socket) {
     case 'trying':
@@ -43,7 +70,7 @@ export function saveState(link: LinkState, device: DeviceState): SaveState {
 }
 
 function stateOnline(link: LinkState, kept: boolean): SaveState {
-  if (link.readOnly) return { kind: 'readOnly' };
+  if (link.readOnly) return { kind: 'readOnly', unsent: link.ledger === 'refused', kept };
   switch (link.ledger) {
     case 'refused':
       return { kind: 'notSaved', reason: null, kept };
@@ -60,5 +87,18 @@ function stateOnline(link: LinkState, kept: boolean): SaveState {
 
 /** Whether closing the page now would lose text. */
 export function wouldLoseText(state: SaveState): boolean {
-  return (state.kind === 'offline' || state.kind === 'notSaved') && !state.kept;
+  switch (state.kind) {
+    case 'offline':
+    case 'notSaved':
+      return !state.kept;
+    case 'readOnly':
+    case 'denied':
+      return state.unsent && !state.kept;
+    case 'opening':
+    case 'saving':
+    case 'saved':
+      return false;
+    default:
+      return state satisfies never;
+  }
 }

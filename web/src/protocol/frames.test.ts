@@ -18,7 +18,7 @@ function closeFrame(reason: string): Uint8Array {
 }
 
 test.each<[string, Uint8Array, object]>([
-  ['step 1', frame(0, 0, 1, 0), { kind: 'other' }],
+  ['step 1', frame(0, 0, 1, 0), { kind: 'question' }],
   ['step 2', frame(0, 1, 2, 0, 0), { kind: 'difference' }],
   ['update', frame(0, 2, 2, 0, 0), { kind: 'update' }],
   ['status 1', frame(8, 1), { kind: 'status', stored: true }],

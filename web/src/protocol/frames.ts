@@ -9,6 +9,8 @@ import * as decoding from 'lib0/decoding';
 
 /** What one frame means for the question "is our text stored?". */
 export type Frame =
+  /** A step 1, of either side: what do you have that I lack? */
+  | { readonly kind: 'question' }
   /** Client to server: our whole difference, in answer to the server's step 1. */
   | { readonly kind: 'difference' }
   /** Client to server: one change. */
@@ -23,6 +25,7 @@ export type Frame =
 const TYPE_SYNC = 0;
 const TYPE_CLOSE = 7;
 const TYPE_SYNC_STATUS = 8;
+const SYNC_STEP_1 = 0;
 const SYNC_STEP_2 = 1;
 const SYNC_UPDATE = 2;
 const OTHER: Frame = { kind: 'other' };
@@ -44,6 +47,7 @@ function readBody(decoder: decoding.Decoder): Frame {
   switch (decoding.readVarUint(decoder)) {
     case TYPE_SYNC: {
       const step = decoding.readVarUint(decoder);
+      if (step === SYNC_STEP_1) return { kind: 'question' };
       if (step === SYNC_STEP_2) return { kind: 'difference' };
       return step === SYNC_UPDATE ? { kind: 'update' } : OTHER;
     }

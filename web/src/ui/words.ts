@@ -1,7 +1,34 @@
 /** Every sentence the page says. Short, plain, no exclamation marks; buttons are verbs. */
+import type { ApiFault, LinkLevel } from '../api/links';
+import type { Denial } from '../net/denial';
 import type { SaveState } from '../net/saveState';
 
 const isApple = typeof navigator !== 'undefined' && /Mac|iPhone|iPad/.test(navigator.platform);
+
+/** What happened, and what to do. */
+interface Sentences {
+  readonly title: string;
+  readonly text: string;
+}
+
+const denied: Readonly<Record<Denial, Sentences>> = {
+  'permission-denied': {
+    title: 'You cannot open this note',
+    text: 'Your link or login does not open it, or not any more. Ask whoever shared it for a new link.',
+  },
+  'token-expired': {
+    title: 'Your access has ended',
+    text: 'Your link or login was good for a limited time. Ask whoever shared the note for a new link.',
+  },
+  'token-revoked': {
+    title: 'Your access was taken back',
+    text: 'Your link or login no longer opens this note. If you still need it, ask whoever shared it for a new link.',
+  },
+  'document-deleted': {
+    title: 'This note was deleted',
+    text: 'Whoever looks after it can bring it back. Until then nobody can open it.',
+  },
+};
 
 /** The catalogue. */
 export const words = {
@@ -43,9 +70,10 @@ export const words = {
     hideList: 'Hide the list of notes',
     copyLink: 'Copy link',
     linkCopied: 'Link copied. Anyone who can reach this server can open the note with it.',
+    linkCopiedForSome: 'Link copied. It opens the note for people who have access to it.',
     linkNotCopied: 'The link could not be copied. It is in the address bar.',
     opening: 'Opening the note',
-    readOnly: 'Read only',
+    share: 'Share',
     tryNow: 'Try now',
     shortcuts: 'Keyboard shortcuts',
     failedTitle: 'This page could not be loaded',
@@ -62,13 +90,15 @@ export const words = {
       case 'saved':
         return 'Saved';
       case 'readOnly':
-        return 'Read only';
+        return state.unsent ? 'Read only: not all your text is saved' : 'Read only';
       case 'offline':
         return state.kept ? 'Offline: kept on this device' : 'Offline: not kept on this device';
       case 'notSaved':
         return state.reason === null
           ? 'Not saved: the server cannot store right now'
           : `Not saved: ${state.reason}`;
+      case 'denied':
+        return state.unsent ? 'No access: not all your text is saved' : 'No access';
       default:
         return state satisfies never;
     }
@@ -88,6 +118,74 @@ export const words = {
     deviceFailed:
       'This device could not keep the last change. What you write without a connection may be lost when you close the tab.',
     dismiss: 'Dismiss',
+  },
+
+  access: {
+    denied: (denial: Denial): Sentences => denied[denial],
+    /** Nothing to open it with, and nothing to say about the note. */
+    needed: {
+      title: 'This note needs a link',
+      text: 'Ask whoever wrote it for a link that opens it.',
+    },
+    readOnly: {
+      title: 'You can only read this note now',
+      text: 'If you may write again, what you wrote is sent by itself.',
+    },
+    safe: 'Everything you wrote here has been saved.',
+    unsent: (kept: boolean) =>
+      kept
+        ? 'What you wrote last has not reached the server. It is kept on this device: take a copy if you need it elsewhere.'
+        : 'What you wrote last has not reached the server, and this device does not keep it: take a copy before you leave.',
+    tryAgain: 'Try again',
+    trying: 'Asking the server again…',
+    withoutLink: 'Open without the link',
+    copy: 'Copy my text',
+    copied: 'Your text is on the clipboard, as Markdown.',
+    notCopied: 'The text could not be copied. Download it, or select it and copy it by hand.',
+    download: 'Download my text',
+  },
+
+  share: {
+    title: 'Share this note',
+    level: 'Anyone with the link can',
+    levels: { read: 'read', comment: 'read and comment', write: 'read and edit' } satisfies Record<
+      LinkLevel,
+      string
+    >,
+    expiry: 'The link ends',
+    expiries: {
+      never: 'never',
+      hour: 'after 1 hour',
+      day: 'after 1 day',
+      week: 'after 7 days',
+    },
+    label: 'For whom (only you see this)',
+    copy: 'Copy link',
+    made: 'New link',
+    copied: 'Link copied. It cannot be shown again later, but a new one can be made.',
+    notCopied: 'The link is made but could not be copied. Copy it from the field.',
+    links: 'Links to this note',
+    loading: 'Loading the links…',
+    none: 'No links yet.',
+    unnamed: (when: string) => `Link of ${when}`,
+    can: (level: string, end: string) => `Can ${level} · ${end}`,
+    ends: (when: string) => `ends ${when}`,
+    endless: 'does not end',
+    revoke: 'Revoke',
+    revokeName: (name: string) => `Revoke ${name}`,
+    revoked: (name: string) => `${name} no longer opens the note.`,
+    fault: (fault: ApiFault): string => {
+      switch (fault.kind) {
+        case 'unreachable':
+          return 'The server could not be reached. Nothing has changed; try again.';
+        case 'denied':
+          return 'You may not share this note any more.';
+        case 'refused':
+          return `The server refused: ${fault.detail}.`;
+        default:
+          return fault satisfies never;
+      }
+    },
   },
 
   foreign: {
