@@ -70,6 +70,7 @@ fn live_core(sessions: u64) -> Core {
         let about = About {
             connection: ConnectionId(session),
             user: None,
+            may_write: true,
             greeting: Greeting::AtJoin,
             strict: false,
         };

@@ -450,11 +450,18 @@ impl Core {
 
     fn forget(&mut self, session: SessionId) {
         let left = self.sessions.remove(&session);
-        if let Some(client) = left.and_then(|left| left.own_client.flatten()) {
+        self.syncs.retain(|sync| sync.session != session);
+        // Its client brings it again, if it is true; whoever it is of brings it, too.
+        self.held.retain(|held| held.waiting.session != session);
+        self.disown(session, left.and_then(|left| left.own_client.flatten()));
+    }
+
+    /// A session owns its client id no longer: what waited for its word is examined again.
+    fn disown(&mut self, session: SessionId, client: Option<u64>) {
+        if let Some(client) = client {
             self.owners.remove(&(client, session));
         }
-        self.syncs.retain(|sync| sync.session != session);
-        self.release_held(session);
+        self.release_held_of(session);
         let blocked = self.sessions.iter_mut().filter(|(_, s)| s.blocked_by == Some(session));
         let blocked: Vec<SessionId> = blocked
             .map(|(id, known)| {
@@ -489,11 +496,16 @@ impl Core {
         };
         let author = about.user.and_then(|user| user.subject.clone());
         let record = Record { connection: about.connection, author, bytes };
+        if !may_write && !whole {
+            // Nothing of it is looked at, so nothing of it is kept either.
+            self.owe(session, credit);
+            return self.turn_down(session, MAY_NOT_WRITE);
+        }
         let update = match Linted::new(record.bytes.clone(), &self.limits.lint) {
             Ok(update) => update,
             Err(e) => {
                 self.owe(session, credit);
-                return if record.bytes.len() > self.limits.lint.update_bytes_max {
+                return if !may_write || record.bytes.len() > self.limits.lint.update_bytes_max {
                     self.reject(session, &e.to_string());
                 } else {
                     self.refuse(session, record, &e.to_string());
@@ -501,7 +513,7 @@ impl Core {
             }
         };
         if !may_write {
-            return self.read_only(session, update.summary, whole, credit);
+            return self.read_only(session, update.summary, credit);
         }
         let (owners_heard, withdrawn, has_failed) = (Vec::new(), false, false);
         self.accept(Waiting {
@@ -530,11 +542,7 @@ impl Core {
     }
 
     /// A reader's step 2 that brings nothing new is fine; anything else is not taken.
-    fn read_only(&mut self, session: SessionId, summary: Summary, whole: bool, credit: Credit) {
-        if !whole {
-            self.owe(session, credit);
-            return self.turn_down(session, MAY_NOT_WRITE);
-        }
+    fn read_only(&mut self, session: SessionId, summary: Summary, credit: Credit) {
         self.release_held(session);
         self.syncs.push(Sync { session, kind: SyncKind::Claim(summary, credit) });
     }
@@ -544,12 +552,31 @@ impl Core {
     fn rights(&mut self, session: SessionId, may_write: bool, user: Option<Arc<User>>) {
         let Some(known) = self.sessions.get_mut(&session) else { return };
         known.about.user = user;
+        known.about.may_write = may_write;
+        let client = known.own_client.flatten();
         if may_write {
+            self.own(session);
             self.restore(session);
             self.ask(session);
         } else {
             self.withdraw(session);
+            self.disown(session, client);
         }
+    }
+
+    /// Makes a session the owner of its client id, if it has introduced it and may write.
+    fn own(&mut self, session: SessionId) {
+        let Some(known) = self.sessions.get(&session) else { return };
+        let own = known.own_client.flatten().filter(|_| known.about.may_write);
+        if let Some(client) = own.filter(|client| self.presence.is_own(*client, session)) {
+            self.owners.insert((client, session));
+        }
+    }
+
+    /// Whether two sessions are of one user.
+    pub(super) fn is_same_user(&self, one: SessionId, other: SessionId) -> bool {
+        let subject = |session| self.sessions.get(&session)?.about.user.as_ref()?.subject.as_ref();
+        subject(one).is_some() && subject(one) == subject(other)
     }
 
     fn checkpoint(&mut self, session: SessionId, payload: Bytes) {
@@ -573,12 +600,10 @@ impl Core {
             _ => None,
         };
         let own = *known.own_client.get_or_insert(first);
-        let user = known.about.user.clone();
-        let left =
-            self.presence.hear(Speaker { session, own, user: user.as_deref() }, entries, now);
-        if let Some(client) = own.filter(|client| self.presence.is_own(*client, session)) {
-            self.owners.insert((client, session));
-        }
+        let About { user, may_write, .. } = known.about.clone();
+        let speaker = Speaker { session, own, may_write, user: user.as_deref() };
+        let left = self.presence.hear(speaker, entries, now);
+        self.own(session);
         if !left.is_empty() {
             self.send(session, Reply::Awareness { body: encode(left.iter()) });
             self.send(session, Reply::QueryAwareness);

@@ -122,7 +122,7 @@ pub(super) struct Held {
     client: u64,
     /// The question to the owner whose answer counts.
     question: u32,
-    waiting: Waiting,
+    pub(super) waiting: Waiting,
     /// How long the owner has to answer; `None` for as long as it is here.
     until: Option<Duration>,
 }
@@ -157,6 +157,11 @@ impl Core {
     pub(super) fn release_held(&mut self, owner: SessionId) {
         let answered = self.sessions.get(&owner).map_or(u32::MAX, |known| known.answered);
         self.release_held_if(|held| held.owner == owner && held.question <= answered);
+    }
+
+    /// What waited for this session, whether or not it has answered, is examined again.
+    pub(super) fn release_held_of(&mut self, owner: SessionId) {
+        self.release_held_if(|held| held.owner == owner);
     }
 
     /// Turns down what a session has sent and is not on its way to the log.
@@ -469,6 +474,11 @@ impl Core {
     fn admit(&mut self, waiting: Waiting, now: Duration) -> Option<Waiting> {
         let session = waiting.session;
         if let Some((client, owner)) = self.foreign_owner(&waiting) {
+            if self.claims(session, client) && self.is_same_user(owner, session) {
+                // The same person over a new socket.
+                self.hand_over(client, owner, session);
+                return self.admit(waiting, now);
+            }
             let held_bytes: usize =
                 self.held.iter().map(|held| held.waiting.record.bytes.len()).sum();
             let len = waiting.record.bytes.len();

@@ -152,6 +152,8 @@ pub struct About {
     pub connection: ConnectionId,
     /// Who it is, as far as a login says so: for the log, and for others to see.
     pub user: Option<Arc<User>>,
+    /// Whether its level lets it change the document. Who may not write owns no client id.
+    pub may_write: bool,
     /// When the dialect expects the server's own step 1.
     pub greeting: Greeting,
     /// Whether an update that cannot be taken ends the session (Hocuspocus) or only counts against

@@ -64,6 +64,8 @@ struct Owner {
     session: SessionId,
     /// It is the session's own id, not one that it merely carries for a neighbour.
     own: bool,
+    /// The session may write. A reader does not keep a writer from its own id.
+    may_write: bool,
 }
 
 /// Who says something.
@@ -73,6 +75,8 @@ pub struct Speaker<'a> {
     pub session: SessionId,
     /// Its own client id, as far as that is known.
     pub own: Option<u64>,
+    /// Whether it may change the document.
+    pub may_write: bool,
     /// Who it is, as far as a login says so.
     pub user: Option<&'a User>,
 }
@@ -96,7 +100,7 @@ impl Presence {
     /// client that is here after all then says so with a newer clock; one that reflects drops the
     /// ghost.
     pub fn hear(&mut self, speaker: Speaker<'_>, entries: Vec<Entry>, now: Duration) -> Vec<Entry> {
-        let Speaker { session, own, user } = speaker;
+        let Speaker { session, own, may_write, user } = speaker;
         let mut left = Vec::new();
         for entry in entries {
             let gone = self.clients.get(&entry.client).filter(|known| known.owner.is_none());
@@ -106,7 +110,7 @@ impl Presence {
                 }
                 _ => {
                     let own = own == Some(entry.client);
-                    self.hear_one(Owner { session, own }, user, entry, now);
+                    self.hear_one(Owner { session, own, may_write }, user, entry, now);
                 }
             }
         }
@@ -116,13 +120,13 @@ impl Presence {
     /// Whether this client is here, and the session's own.
     pub fn is_own(&self, client: u64, session: SessionId) -> bool {
         let owner = self.clients.get(&client).and_then(|client| client.owner);
-        owner == Some(Owner { session, own: true })
+        owner.is_some_and(|owner| owner.session == session && owner.own)
     }
 
     /// Makes a client id another session's own: it was that of a socket that died unnoticed.
     pub fn hand_over(&mut self, client: u64, to: SessionId) {
         if let Some(client) = self.clients.get_mut(&client) {
-            client.owner = client.owner.map(|_| Owner { session: to, own: true });
+            client.owner = client.owner.map(|_| Owner { session: to, own: true, may_write: true });
         }
     }
 
@@ -227,7 +231,7 @@ impl Presence {
             Some(Client { owner: Some(owner), entry: last, .. }) if entry.clock > last.clock => {
                 match owner {
                     owner if owner.session == from.session => *owner,
-                    owner if owner.own => return,
+                    owner if owner.own && (owner.may_write || !from.may_write) => return,
                     _ if from.own => from,
                     owner => *owner,
                 }
@@ -301,7 +305,7 @@ mod tests {
     }
 
     fn says(session: SessionId, own: Option<u64>) -> Speaker<'static> {
-        Speaker { session, own, user: None }
+        Speaker { session, own, may_write: true, user: None }
     }
 
     fn entry(client: u64, clock: u64, state: &str) -> Entry {
@@ -338,6 +342,18 @@ mod tests {
         presence.hear(says(BO, Some(7)), vec![entry(7, 9, r#"{"fake":1}"#)], NOW);
         presence.hear(says(BO, None), vec![entry(7, 10, "null")], NOW);
         assert!(!presence.has_changes());
+        assert!(presence.is_own(7, ANN));
+    }
+
+    #[test]
+    fn a_reader_does_not_keep_a_writer_from_its_own_id() {
+        let mut presence = presence();
+        let reader = Speaker { may_write: false, ..says(BO, Some(7)) };
+        presence.hear(reader, vec![entry(7, 1, "{}")], NOW);
+        assert!(presence.is_own(7, BO));
+        presence.hear(says(ANN, Some(7)), vec![entry(7, 2, "{}")], NOW);
+        assert!(presence.is_own(7, ANN));
+        presence.hear(reader, vec![entry(7, 3, "{}")], NOW);
         assert!(presence.is_own(7, ANN));
     }
 

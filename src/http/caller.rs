@@ -24,6 +24,9 @@ use crate::session::Login;
 /// In front of a token that comes as a subprotocol.
 const TOKEN_PROTOCOL_PREFIX: &str = "yauth-";
 
+/// The scheme in an `Authorization` header.
+const BEARER: &str = "Bearer";
+
 /// Query parameters that hold a token.
 const TOKEN_PARAMETERS: [&str; 2] = ["token", "yauth"];
 
@@ -195,10 +198,19 @@ fn log(e: &LoginError, request: &HttpRequest, site: &Site) {
     info!(client.address = ?from, reason = e.for_log(), "login refused");
 }
 
+/// A token that cannot be read is none that is accepted, not none at all; so is a scheme without a
+/// token. Other schemes are for others.
 fn bearer(request: &HttpRequest) -> Option<String> {
-    let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+    request.headers().get_all(AUTHORIZATION).find_map(|value| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let scheme = value.get(..BEARER.len())?;
+        let rest = &value[BEARER.len()..];
+        if !scheme.eq_ignore_ascii_case(BEARER) || rest.starts_with(|c: char| c.is_alphanumeric()) {
+            return None;
+        }
+        let token = rest.trim();
+        Some(if token.is_empty() { BEARER.to_owned() } else { token.to_owned() })
+    })
 }
 
 fn protocol_token(request: &HttpRequest) -> Option<String> {
@@ -215,12 +227,13 @@ fn protocols(request: &HttpRequest) -> impl Iterator<Item = &str> {
 fn query_token(request: &HttpRequest) -> Option<String> {
     let pairs = request.query_string().split('&').filter_map(|pair| pair.split_once('='));
     let mut tokens = pairs.filter(|(key, _)| TOKEN_PARAMETERS.contains(key));
-    let (_, token) = tokens.next()?;
-    percent_decode_str(token).decode_utf8().ok().map(Into::into)
+    let (_, token) = tokens.find(|(_, token)| !token.is_empty())?;
+    Some(percent_decode_str(token).decode_utf8_lossy().into_owned())
 }
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::HeaderValue;
     use actix_web::test::TestRequest;
 
     use super::*;
@@ -278,6 +291,21 @@ mod tests {
         let offer = get("/").insert_header(("sec-websocket-protocol", "y, yauth-abc"));
         assert_eq!(found(offer).as_deref(), Some("abc"));
         assert_eq!(found(get("/sync/d?tokens=abc")), None);
+        assert_eq!(found(get("/sync/d?token=&yauth=abc")).as_deref(), Some("abc"));
+        let other = get("/").insert_header(("authorization", "Basic YWJj"));
+        assert_eq!(found(other), None);
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_read_is_not_taken_for_none() {
+        let headers: [&[u8]; 3] = [b"Bearer", b"Bearer \xff", b"bearer\tx"];
+        for header in headers {
+            let value = HeaderValue::from_bytes(header).expect("a header");
+            let request = TestRequest::get().insert_header((AUTHORIZATION, value));
+            assert!(bearer(&request.to_http_request()).is_some(), "{header:?}");
+        }
+        let request = TestRequest::get().uri("/sync/d?token=%ff").to_http_request();
+        assert!(query_token(&request).is_some());
     }
 
     #[test]

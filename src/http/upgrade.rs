@@ -198,6 +198,10 @@ async fn upgrade<S: Socket + 'static>(
     let stream =
         stream.max_frame_size(bytes_max).aggregate_continuations().max_continuation_size(bytes_max);
     let Opened { place, connection: id, outbox, socket: dialect } = opened;
+    // Where everybody is let in, the first frame may be the login and large.
+    if dialect.login_deadline().is_some() && !site.services.access.lets_anybody_in() {
+        passage.hold_large();
+    }
     let services = site.services.clone();
     debug!(connection.id = id.0, "socket is open");
     let connection = Connection { id, outbox, socket, stream, passage };

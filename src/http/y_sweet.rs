@@ -2,6 +2,8 @@
 //! administers, a "client token" is made here for one document.
 //! Source: `docs/protocol.md`, y-sweet.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -11,7 +13,7 @@ use super::address::base_url;
 use super::caller::{caller, login};
 use super::problem::Problem;
 use super::{Site, body};
-use crate::access::{self, Claims, LoginError, Pattern};
+use crate::access::{self, Caller, Claims, LoginError, Pattern};
 use crate::clock;
 use crate::id::DocumentId;
 use crate::level::Level;
@@ -131,10 +133,17 @@ pub(super) async fn authorize(
         DocumentStatus::Absent => return Err(Problem::absent("document")),
         DocumentStatus::Deleted => return Err(Problem::deleted()),
     }
-    let valid_for_s = valid_for_seconds.unwrap_or(VALID_FOR_S);
     let token = match login.caller().is_anonymous() {
         true => None,
-        false => Some(sign(&site, &document, authorization.level(), user_id, valid_for_s)?),
+        false => {
+            let valid_for_s = valid_for_seconds.unwrap_or(VALID_FOR_S);
+            let expires_at_s = clock::unix_s().saturating_add(valid_for_s);
+            let subject = user_id.map(Arc::from);
+            let claims = claims(&site, login.caller(), subject, expires_at_s)?;
+            let documents = vec![Pattern::only(&document)];
+            let level = authorization.level();
+            Some(sign(&site, &Claims { documents, level, ..claims })?)
+        }
     };
     let path = format!("/d/{}", document.as_str());
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(ClientToken {
@@ -189,28 +198,45 @@ pub(super) fn parse(name: &str) -> Result<DocumentId, Problem> {
     Ok(DocumentId::parse(name)?)
 }
 
-fn sign(
+/// Who a client token is for and how long, as far as whoever asks for it may say: an application's
+/// server, which administers everything, speaks for its users; others for themselves, and no longer
+/// than they have a say.
+fn claims(
     site: &Site,
-    document: &DocumentId,
-    level: Level,
-    user_id: Option<String>,
-    valid_for_s: u64,
-) -> Result<String, Problem> {
+    caller: &Caller,
+    subject: Option<Arc<str>>,
+    expires_at_s: u64,
+) -> Result<Claims, Problem> {
+    let speaks_for_others =
+        site.services.access.is_admin_of_all(caller).map_err(LoginError::from)?;
+    let (subject, expires_at_s) = if speaks_for_others {
+        (subject, expires_at_s)
+    } else {
+        if subject.is_some() && subject.as_ref() != caller.subject() {
+            let why = "a token for another user takes the level admin in every document";
+            return Err(Problem::new(StatusCode::FORBIDDEN, why));
+        }
+        let end_s = caller.expires_at_ms().and_then(|ms| u64::try_from(ms / 1000).ok());
+        (caller.subject().cloned(), end_s.map_or(expires_at_s, |end_s| end_s.min(expires_at_s)))
+    };
+    let token_id = access::new_id().map_err(|e| Problem::internal(&e))?;
+    Ok(Claims {
+        subject,
+        name: None,
+        color: None,
+        documents: Vec::new(),
+        level: Level::None,
+        expires_at_s,
+        issued_at_s: Some(clock::unix_s()),
+        token_id: Some(token_id.into()),
+    })
+}
+
+fn sign(site: &Site, claims: &Claims) -> Result<String, Problem> {
     let keys = site.services.access.keys();
     if !keys.can_sign() {
         let why = "this server has no secret to sign client tokens with (auth.secret_files)";
         return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, why));
     }
-    let now_s = clock::unix_s();
-    let claims = Claims {
-        subject: user_id.map(Into::into),
-        name: None,
-        color: None,
-        documents: vec![Pattern::only(document)],
-        level,
-        expires_at_s: now_s.saturating_add(valid_for_s),
-        issued_at_s: Some(now_s),
-        token_id: None,
-    };
-    keys.sign(&claims).map_err(|e| Problem::bad(e.to_string()))
+    keys.sign(claims).map_err(|e| Problem::bad(e.to_string()))
 }

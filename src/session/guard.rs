@@ -18,7 +18,7 @@ use actix_web::error::PayloadError;
 use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::future::{Future, LocalBoxFuture};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 
 /// The longest frame header: two bytes, eight of length, four of mask.
@@ -81,6 +81,9 @@ pub struct Passage(Rc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     fault: Cell<Option<Fault>>,
+    /// The peer has not been let in: its large frames wait.
+    is_stranger: Cell<bool>,
+    let_in: Notify,
     /// Room of large frames that are complete and not handled yet.
     complete: RefCell<Vec<OwnedSemaphorePermit>>,
 }
@@ -89,6 +92,24 @@ impl Passage {
     /// What was wrong, if anything.
     pub fn fault(&self) -> Option<Fault> {
         self.0.fault.get()
+    }
+
+    /// The peer is a stranger: its large frames are not gathered until it has been let in.
+    pub fn hold_large(&self) {
+        self.0.is_stranger.set(true);
+    }
+
+    /// The peer has been let in.
+    pub fn let_in(&self) {
+        if self.0.is_stranger.replace(false) {
+            self.0.let_in.notify_one();
+        }
+    }
+
+    async fn admission(self) {
+        if self.0.is_stranger.get() {
+            self.0.let_in.notified().await;
+        }
     }
 
     /// The reader has handled a message: its room is free again.
@@ -153,7 +174,11 @@ impl Guard {
         if let Some(bytes) = self.scan.large.take()
             && self.scan.left > 0
         {
-            self.large = Large::Waiting(Box::pin(self.budget.clone().take(bytes)));
+            let (passage, budget) = (self.passage.clone(), self.budget.clone());
+            self.large = Large::Waiting(Box::pin(async move {
+                passage.admission().await;
+                budget.take(bytes).await
+            }));
         }
     }
 }

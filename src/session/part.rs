@@ -272,5 +272,6 @@ fn about(connection: ConnectionId, login: &Login, outlet: &Outlet) -> About {
         Outlet::Socket { dialect: Dialect::Hocuspocus { .. }, .. } => (Greeting::AtSync, true),
         Outlet::Request(_) => (Greeting::Never, true),
     };
-    About { connection, user: login.caller.user().cloned(), greeting, strict }
+    let user = login.caller.user().cloned();
+    About { connection, user, may_write: rights::may_write(login.level), greeting, strict }
 }

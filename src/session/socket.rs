@@ -152,6 +152,9 @@ impl<D: Socket> Reader<D> {
         loop {
             self.heartbeat.set_filler(self.dialect.filler());
             let deadline = self.dialect.login_deadline();
+            if deadline.is_none() {
+                self.passage.let_in();
+            }
             let message = tokio::select! {
                 // However fast the peer sends, the end and a review come first.
                 biased;

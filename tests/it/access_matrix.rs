@@ -282,3 +282,70 @@ async fn a_refused_join_leaves_no_trace() {
     let mut database = Database::open(server.home()).await;
     assert_eq!(database.count(Table::Documents).await, 0);
 }
+
+#[actix::test]
+async fn a_stranger_is_refused_before_a_body_is_read() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let office = Office::new();
+    let server = office.server(|_| {});
+    for path in ["/doc/new", "/d/plan/update", "/api/v1/documents/plan/links"] {
+        let address = server.url("http", "").replace("http://", "");
+        let mut stream = tokio::net::TcpStream::connect(&address).await.expect("a connection");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 16777216\r\n\r\nsome of it"
+        );
+        stream.write_all(head.as_bytes()).await.expect("a request");
+        let mut answer = [0; 12];
+        let read = stream.read_exact(&mut answer);
+        crate::support::patiently(path, read).await.expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 401", "{path}");
+    }
+}
+
+#[actix::test]
+async fn what_a_reader_sends_is_kept_nowhere() {
+    let office = Office::new();
+    let server = office.server(|_| {});
+    let token = office.token("r", "*", Level::Read);
+    for message in [wire::update(b"no update"), wire::step_2(b"no update")] {
+        let mut reader = Editor::open_as(&server, Dialect::YWebsocket, "absent", &token).await;
+        reader.say(message).await;
+        reader.until_said(|said| matches!(said, Said::Denied(_))).await;
+    }
+    let mut database = Database::open(server.home()).await;
+    assert_eq!(database.count(Table::Quarantine).await, 0);
+    assert_eq!(database.count(Table::Documents).await, 0);
+}
+
+#[actix::test]
+async fn a_reader_does_not_keep_a_writer_from_writing() {
+    let office = Office::new();
+    let server = office.server(|_| {});
+    let read = office.token("eve", "plan", Level::Read);
+    let write = office.token("ann", "plan", Level::Write);
+    for dialect in Dialect::ALL {
+        let mut eve = Editor::open_as(&server, dialect, "plan", &read).await;
+        let mut ann = Editor::connect_as(&server, dialect, "plan", &write).await;
+        // She says that Ann's client is hers, before Ann says anything.
+        eve.say(wire::awareness(&[(ann.client(), 1, "{}")])).await;
+        eve.settle().await;
+        ann.synced().await;
+        ann.show(2, r#"{"is":"Ann"}"#).await;
+        ann.save_text("heard ").await;
+        let client = ann.client();
+        let is_ann = |said: &Said| {
+            let shows = |e: &(u64, u64, String)| e.0 == client && e.2.contains(r#""is":"Ann""#);
+            matches!(said, Said::Awareness(list) if list.iter().any(shows))
+        };
+        eve.until_said(is_ann).await;
+    }
+}
+
+#[actix::test]
+async fn an_address_that_is_no_address_closes_the_socket() {
+    let server = Server::start(|_| {});
+    let mut socket = Socket::open(&server, "/collab").await;
+    let address = format!("plan\0{}", "x".repeat(2_000));
+    socket.send(wire::addressed(&address, wire::token(""))).await;
+    assert_eq!(socket.closed().await.0, 4401);
+}

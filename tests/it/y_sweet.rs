@@ -94,6 +94,16 @@ async fn a_client_token_is_made_by_whoever_administers() {
     assert_eq!(server.ask("GET", "/d/plan/as-update", &over, "").await.status, 401);
     assert_eq!(server.ask("GET", "/d/other/as-update", &full, "").await.status, 403);
     assert_eq!(post(&server, "/doc/plan/auth", &full, "{}").await.0, 403);
+    let own = office.token("mallory", "plan", Level::Admin);
+    let another = post(&server, "/doc/plan/auth", &own, r#"{"userId":"ann"}"#).await;
+    assert_eq!(another.0, 403, "whoever administers one document is not everybody in it");
+    let (_, minted) =
+        post(&server, "/doc/plan/auth", &own, r#"{"validForSeconds":1000000000}"#).await;
+    let minted = minted["token"].as_str().unwrap_or_default().to_owned();
+    assert!(!minted.is_empty());
+    let body = r#"{"subject":"mallory"}"#;
+    assert_eq!(post(&server, "/api/v1/revocations", &admin, body).await.0, 201);
+    assert_eq!(server.ask("GET", "/d/plan/as-update", &minted, "").await.status, 401);
     let unknown = post(&server, "/doc/plan/auth", &admin, r#"{"authorization":"all"}"#).await;
     assert_eq!(unknown.0, 400);
 }

@@ -123,15 +123,16 @@ impl Sim {
         let session = SessionId(self.sessions);
         let mut link = Link::new(who, kind, start);
         link.is_slow = self.rng.u8(..100) < self.plan.slow_readers;
-        let about = About {
-            connection: ConnectionId(session.0),
-            user: None,
-            greeting: link.kind.greeting(),
-            strict: link.kind.strict,
-        };
         let may_write = match who {
             Who::Client(index) => self.clients[index].may_write,
             Who::Hostile => self.hostile.kind.may_write,
+        };
+        let about = About {
+            connection: ConnectionId(session.0),
+            user: None,
+            may_write,
+            greeting: link.kind.greeting(),
+            strict: link.kind.strict,
         };
         self.connections.insert(about.connection, Connection { who, may_write });
         self.links.insert(session, link);
