@@ -255,7 +255,10 @@ impl Default for Config {
             public_url: String::new(),
             auth: Auth::default(),
             proxy: Proxy::default(),
-            log: Log { filter: "info,actix_server=warn".into(), format: LogFormat::Text },
+            log: Log {
+                filter: "info,actix_server=warn,actix_http=off".into(),
+                format: LogFormat::Text,
+            },
             timing: Timing::default(),
             limits: Limits::default(),
         }

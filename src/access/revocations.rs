@@ -45,7 +45,8 @@ impl Revocations {
                     return true;
                 }
                 let issued_at_s = i64::try_from(claims.issued_at_s.unwrap_or(0));
-                issued_at_s.unwrap_or(i64::MAX).saturating_mul(1000)
+                // Whoever signs may have a clock that is ahead.
+                issued_at_s.unwrap_or(i64::MAX).saturating_mul(1000).min(caller.shown_at_ms)
             }
             Proof::Proxy => caller.shown_at_ms,
             Proof::Nothing | Proof::Link(_) => return false,

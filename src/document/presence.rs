@@ -6,6 +6,7 @@
 //! together, only the newest state of each client id. Source: `docs/protocol.md`, Awareness.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::truth::truthful;
@@ -20,6 +21,10 @@ const EXPIRES_AFTER: Duration = Duration::from_secs(40);
 /// The clock of a client that left is remembered for this long, so that a late reflection does not
 /// bring its cursor back.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(120);
+
+/// The highest clock that is taken. A client that is told a clock near the end of its numbers could
+/// not say anything new of itself any more.
+const CLOCK_MAX: u64 = (1 << 31) - 1;
 
 /// Clients that left and are remembered. Beyond this many all of them are forgotten: a cursor may
 /// come back for a moment then.
@@ -56,6 +61,8 @@ struct Client {
     owner: Option<Owner>,
     /// Who introduced it last.
     introducer: SessionId,
+    /// Whose it was last, as far as a login said so: it comes back for that user only.
+    subject: Option<Arc<str>>,
     heard_at: Duration,
 }
 
@@ -101,10 +108,13 @@ impl Presence {
     /// ghost.
     pub fn hear(&mut self, speaker: Speaker<'_>, entries: Vec<Entry>, now: Duration) -> Vec<Entry> {
         let Speaker { session, own, may_write, user } = speaker;
+        let subject = user.and_then(|user| user.subject.as_ref());
         let mut left = Vec::new();
         for entry in entries {
             let gone = self.clients.get(&entry.client).filter(|known| known.owner.is_none());
             match gone {
+                // Somebody else's, who is away for a moment.
+                Some(gone) if gone.subject.is_some() && gone.subject.as_ref() != subject => {}
                 Some(gone) if !entry.is_gone() && entry.clock <= gone.entry.clock => {
                     left.push(gone.entry.clone());
                 }
@@ -217,6 +227,9 @@ impl Presence {
     }
 
     fn hear_one(&mut self, from: Owner, user: Option<&User>, entry: Entry, now: Duration) {
+        if entry.clock > CLOCK_MAX {
+            return;
+        }
         let known = self.clients.get(&entry.client);
         if entry.is_gone() {
             // Only whoever introduced a client may say that it left.
@@ -238,6 +251,10 @@ impl Presence {
             }
             Some(_) => return,
         };
+        let subject = match owner.session == from.session {
+            true => user.and_then(|user| user.subject.clone()),
+            false => known.and_then(|client| client.subject.clone()),
+        };
         let introducer = known.map(|client| client.introducer);
         let introduces = introducer != Some(owner.session);
         let introduced = self.introduced.get(&owner.session).copied().unwrap_or(0);
@@ -255,7 +272,8 @@ impl Presence {
             *self.introduced.entry(owner.session).or_default() += 1;
         }
         self.remembered -= usize::from(self.is_remembered(entry.client));
-        let client = Client { entry, owner: Some(owner), introducer: owner.session, heard_at: now };
+        let introducer = owner.session;
+        let client = Client { entry, owner: Some(owner), introducer, subject, heard_at: now };
         self.clients.insert(client.entry.client, client);
     }
 
@@ -399,6 +417,24 @@ mod tests {
         presence.hear(says(ANN, None), many, NOW);
         let here = decode(presence.everybody().expect("two of them")).expect("our own body");
         assert_eq!(here.len(), 2);
+    }
+
+    #[test]
+    fn an_id_comes_back_for_its_own_user_and_with_a_clock_that_can_grow() {
+        let mut presence = presence();
+        let user = |subject: &str| User { subject: Some(subject.into()), ..User::default() };
+        let (ann, eve) = (user("ann"), user("eve"));
+        let as_ann = |session| Speaker { user: Some(&ann), ..says(session, Some(7)) };
+        let as_eve = Speaker { user: Some(&eve), ..says(BO, Some(7)) };
+        presence.hear(as_ann(ANN), vec![entry(7, 1, "1")], NOW);
+        presence.leave(ANN, NOW);
+        presence.hear(as_eve, vec![entry(7, 2, "2")], NOW);
+        presence.hear(says(BO, None), vec![entry(7, 2, "2")], NOW);
+        assert_eq!(presence.everybody(), None);
+        presence.hear(as_ann(SessionId(3)), vec![entry(7, CLOCK_MAX + 1, "3")], NOW);
+        assert_eq!(presence.everybody(), None);
+        presence.hear(as_ann(SessionId(3)), vec![entry(7, 2, "3")], NOW);
+        assert!(presence.is_own(7, SessionId(3)));
     }
 
     #[test]

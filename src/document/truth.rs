@@ -18,6 +18,20 @@ const USER: &str = "user";
 /// The server's own key.
 const RESERVED: &str = "coscribe";
 
+/// How deep a state may be nested. Stock clients write states anew with a recursion, and would fail
+/// at what they have read.
+const DEPTH_MAX: usize = 32;
+
+/// Why a state is not shown to anybody.
+#[derive(Debug)]
+pub(super) struct NotShown;
+
+impl From<serde_json::Error> for NotShown {
+    fn from(_: serde_json::Error) -> Self {
+        Self
+    }
+}
+
 /// The fields of a JSON object, as they were written.
 type Fields<'a> = BTreeMap<String, Cow<'a, RawValue>>;
 
@@ -25,11 +39,11 @@ type Fields<'a> = BTreeMap<String, Cow<'a, RawValue>>;
 /// is.
 ///
 /// # Errors
-/// The state is not JSON.
-pub(super) fn truthful<'a>(
-    state: &'a str,
-    user: Option<&User>,
-) -> Result<Cow<'a, str>, serde_json::Error> {
+/// The state is not JSON, or nested too deep.
+pub(super) fn truthful<'a>(state: &'a str, user: Option<&User>) -> Result<Cow<'a, str>, NotShown> {
+    if depth(state) > DEPTH_MAX {
+        return Err(NotShown);
+    }
     let user = user.filter(|user| **user != User::default());
     // With an escape in it, a key may be ours without looking like it.
     let may_be_ours = state.contains(RESERVED) || state.contains('\\');
@@ -62,7 +76,27 @@ pub(super) fn truthful<'a>(
             fields.insert(RESERVED.to_owned(), Cow::Owned(ours));
         }
     }
-    serde_json::to_string(&fields).map(Cow::Owned)
+    Ok(Cow::Owned(serde_json::to_string(&fields)?))
+}
+
+/// Brackets that are open at the same time, at most; what stands in texts does not count.
+fn depth(json: &str) -> usize {
+    let (mut open, mut deepest) = (0_usize, 0);
+    let (mut in_text, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => {
+                open += 1;
+                deepest = deepest.max(open);
+            }
+            b'}' | b']' if !in_text => open = open.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 #[cfg(test)]
@@ -116,6 +150,16 @@ mod tests {
             let named = user(None, Some("Ann"), None);
             assert_eq!(seen(said, Some(&named)), json!({ "x": 1, "user": { "name": "Ann" } }));
         }
+    }
+
+    #[test]
+    fn a_state_that_clients_could_not_write_is_not_shown() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(truthful(&nested(DEPTH_MAX), None).is_ok());
+        assert!(truthful(&nested(DEPTH_MAX + 1), None).is_err());
+        assert!(truthful(&nested(60_000), None).is_err());
+        let text = format!(r#"{{"text":"\"{}"}}"#, nested(100));
+        assert!(truthful(&text, None).is_ok(), "brackets in a text are no nesting");
     }
 
     #[test]

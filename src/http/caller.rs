@@ -171,6 +171,23 @@ pub(super) async fn login(
     if login.level() < level { Err(Problem::level(level)) } else { Ok(login) }
 }
 
+/// The caller of a request about a document, if it has at least `level` there. It takes no seat, so
+/// that nobody can be kept from administering.
+///
+/// # Errors
+/// As [`caller`], and where the level is not enough.
+pub(super) async fn admitted(
+    request: &HttpRequest,
+    site: &Site,
+    document: &DocumentId,
+    level: Level,
+) -> Result<(Arc<Caller>, Level), Problem> {
+    let caller = caller(request, site).await?;
+    let has = site.services.access.admit(&caller, document);
+    let has = has.inspect_err(|e| log(e, request, site))?;
+    if has < level { Err(Problem::level(level)) } else { Ok((caller, has)) }
+}
+
 /// Lets the caller of a request or an upgrade into a document.
 ///
 /// # Errors

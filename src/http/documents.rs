@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use percent_encoding::percent_decode_str;
 use tracing::info;
 
-use super::caller::login;
+use super::caller::admitted;
 use super::problem::Problem;
 use super::{Site, whole};
 use crate::clock;
@@ -21,7 +21,7 @@ pub(super) async fn delete(
     site: web::Data<Site>,
 ) -> Result<HttpResponse, Problem> {
     let document = document_in(&request)?;
-    login(&request, &site, document.clone(), Level::Admin).await?;
+    admitted(&request, &site, &document, Level::Admin).await?;
     let change = async move {
         if !site.store.delete(document.clone(), clock::unix_ms()).await? {
             return Err(Problem::absent("document"));
@@ -40,7 +40,7 @@ pub(super) async fn undelete(
     site: web::Data<Site>,
 ) -> Result<HttpResponse, Problem> {
     let document = document_in(&request)?;
-    login(&request, &site, document.clone(), Level::Admin).await?;
+    admitted(&request, &site, &document, Level::Admin).await?;
     let change = async move {
         if !site.store.undelete(document.clone()).await? {
             return Err(Problem::absent("deleted document"));

@@ -1,9 +1,11 @@
 //! Whether the server lives, whether it can serve, and what it has counted.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::Site;
+use super::caller::check_origin;
+use super::problem::Problem;
 
 /// The process answers.
 pub(super) async fn alive() -> HttpResponse {
@@ -22,12 +24,16 @@ pub(super) async fn ready(site: web::Data<Site>) -> HttpResponse {
 }
 
 /// Counters, in the text format of Prometheus.
-pub(super) async fn metrics(site: web::Data<Site>) -> HttpResponse {
+pub(super) async fn metrics(
+    request: HttpRequest,
+    site: web::Data<Site>,
+) -> Result<HttpResponse, Problem> {
+    check_origin(&request, &site)?;
     let text = site.services.metrics.render(site.store.stats());
-    HttpResponse::Ok()
+    Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8"))
         .insert_header((CACHE_CONTROL, "no-store"))
-        .body(text)
+        .body(text))
 }
 
 fn text(body: &'static str) -> HttpResponse {

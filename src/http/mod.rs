@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use actix_cors::Cors;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use actix_web::web;
+use actix_web::{guard, web};
 
 use crate::access::OriginRule;
 use crate::session::Services;
@@ -46,9 +46,9 @@ pub struct Site {
 /// Every route of the server.
 pub fn routes(site: &Site, config: &mut web::ServiceConfig) {
     config
-        .route("/healthz", web::get().to(health::alive))
-        .route("/readyz", web::get().to(health::ready))
-        .route("/metrics", web::get().to(health::metrics))
+        .route("/healthz", asked().to(health::alive))
+        .route("/readyz", asked().to(health::ready))
+        .route("/metrics", asked().to(health::metrics))
         .route("/sync/{document:.*}", web::get().to(upgrade::y_websocket))
         .route("/collab", web::get().to(upgrade::hocuspocus))
         .route("/collab/", web::get().to(upgrade::hocuspocus))
@@ -96,6 +96,11 @@ pub fn routes(site: &Site, config: &mut web::ServiceConfig) {
 /// differ from what is in memory.
 async fn whole<T: 'static>(work: impl Future<Output = T> + 'static) -> Result<T, problem::Problem> {
     actix_web::rt::spawn(work).await.map_err(|e| problem::Problem::internal(&e))
+}
+
+/// `GET`, or `HEAD` as load balancers ask.
+fn asked() -> actix_web::Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 async fn absent() -> Result<actix_web::HttpResponse, problem::Problem> {

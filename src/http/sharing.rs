@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tracing::info;
 
 use super::address::base_url;
-use super::caller::{caller, login};
+use super::caller::{admitted, caller};
 use super::documents::document_in;
 use super::problem::Problem;
 use super::{Site, body, whole};
@@ -90,7 +90,7 @@ pub(super) async fn create_link(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let document = document_in(&request)?;
-    let login = login(&request, &site, document.clone(), Level::Admin).await?;
+    let (caller, _) = admitted(&request, &site, &document, Level::Admin).await?;
     let NewLink { level, expires_in_s, label } = body::json(payload, &site).await?;
     check_level(level)?;
     let label = label.unwrap_or_default();
@@ -105,7 +105,7 @@ pub(super) async fn create_link(
         level: level.as_str().to_owned(),
         label,
         created_at_ms: now_ms,
-        created_by: login.caller().subject().map(|subject| subject.to_string()),
+        created_by: caller.subject().map(|subject| subject.to_string()),
         expires_at_ms: expires_in_s.map(|s| now_ms + i64::from(s) * 1000),
         revoked_at_ms: None,
     };
@@ -123,7 +123,7 @@ pub(super) async fn list_links(
     site: web::Data<Site>,
 ) -> Result<HttpResponse, Problem> {
     let document = document_in(&request)?;
-    login(&request, &site, document.clone(), Level::Admin).await?;
+    admitted(&request, &site, &document, Level::Admin).await?;
     let links = site.store.links(&document).await?;
     let links: Vec<Link<'_>> = links.iter().map(Link::from).collect();
     Ok(private(HttpResponse::Ok()).json(serde_json::json!({ "links": links })))

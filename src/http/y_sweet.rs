@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::address::base_url;
-use super::caller::{caller, login};
+use super::caller::{admitted, caller, login};
 use super::problem::Problem;
 use super::{Site, body};
 use crate::access::{self, Caller, Claims, LoginError, Pattern};
@@ -121,11 +121,11 @@ pub(super) async fn authorize(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let document = parse(&id)?;
-    let login = login(&request, &site, document.clone(), Level::Read).await?;
+    let (caller, level) = admitted(&request, &site, &document, Level::Read).await?;
     let Wish { authorization, user_id, valid_for_seconds } = body::json(payload, &site).await?;
     let authorization = authorization.unwrap_or_default();
-    let needed = if login.caller().is_anonymous() { authorization.level() } else { Level::Admin };
-    if login.level() < needed {
+    let needed = if caller.is_anonymous() { authorization.level() } else { Level::Admin };
+    if level < needed {
         return Err(Problem::level(needed));
     }
     match site.store.status(&document).await? {
@@ -133,13 +133,13 @@ pub(super) async fn authorize(
         DocumentStatus::Absent => return Err(Problem::absent("document")),
         DocumentStatus::Deleted => return Err(Problem::deleted()),
     }
-    let token = match login.caller().is_anonymous() {
+    let token = match caller.is_anonymous() {
         true => None,
         false => {
             let valid_for_s = valid_for_seconds.unwrap_or(VALID_FOR_S);
             let expires_at_s = clock::unix_s().saturating_add(valid_for_s);
             let subject = user_id.map(Arc::from);
-            let claims = claims(&site, login.caller(), subject, expires_at_s)?;
+            let claims = claims(&site, &caller, subject, expires_at_s)?;
             let documents = vec![Pattern::only(&document)];
             let level = authorization.level();
             Some(sign(&site, &Claims { documents, level, ..claims })?)

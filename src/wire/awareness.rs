@@ -11,6 +11,9 @@ use super::{Frame, WireError};
 /// The smallest entry: one byte each for id, clock, length; the text may be empty.
 const ENTRY_BYTES_MIN: usize = 3;
 
+/// Entries of one body. Stock clients reflect everybody whom they see, so it is many.
+const ENTRIES_MAX: u64 = 1 << 14;
+
 /// The state of one client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -38,6 +41,9 @@ pub fn decode(body: Bytes) -> Result<Vec<Entry>, WireError> {
     let count = reader.var_uint()?;
     if count > (reader.len() / ENTRY_BYTES_MIN) as u64 {
         return Err(WireError::Truncated);
+    }
+    if count > ENTRIES_MAX {
+        return Err(WireError::NumberTooLarge);
     }
     let mut entries = Vec::with_capacity(count as usize);
     for _ in 0..count {
