@@ -1,9 +1,12 @@
-//! The server's own address, as whoever asks sees it.
+//! Addresses: the server's own, as whoever asks sees it, and the names in its paths.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HOST;
 
+use percent_encoding::percent_decode_str;
+
 use super::Site;
+use crate::id::{DocumentId, NameError};
 
 /// `scheme://host`, without a slash at the end; `scheme` is `http` or `ws`, and becomes `https` or
 /// `wss` where that is how people reach the server.
@@ -18,4 +21,10 @@ pub(super) fn base_url(request: &HttpRequest, site: &Site, scheme: &str) -> Stri
     let secure = if forwarded == Some("https") { "s" } else { "" };
     let host = header(HOST.as_str()).unwrap_or("localhost");
     format!("{scheme}{secure}://{host}")
+}
+
+/// The document that a piece of a path names, percent-decoded once.
+pub(super) fn decoded(name: &str) -> Result<DocumentId, NameError> {
+    let name = percent_decode_str(name).decode_utf8().map_err(|_| NameError::NotUtf8)?;
+    DocumentId::parse(&name)
 }

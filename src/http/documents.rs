@@ -3,9 +3,9 @@
 //! `{name}` is one segment of the path, percent-encoded, slashes as well (`team%2Fplan`).
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use percent_encoding::percent_decode_str;
 use tracing::info;
 
+use super::address::decoded;
 use super::caller::admitted;
 use super::problem::Problem;
 use super::{Site, whole};
@@ -64,8 +64,7 @@ pub(super) fn document_in(request: &HttpRequest) -> Result<DocumentId, NameError
 fn segment(path: &str, prefix: &str) -> Result<DocumentId, NameError> {
     let rest = path.strip_prefix(prefix).unwrap_or_default();
     let name = rest.split('/').next().unwrap_or_default();
-    let name = percent_decode_str(name).decode_utf8().map_err(|_| NameError::NotUtf8)?;
-    DocumentId::parse(&name)
+    decoded(name)
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev, web};
-use percent_encoding::percent_decode_str;
 use tracing::debug;
 
+use super::address::decoded;
 use super::limits::{NoPlace, Place};
 use super::problem::{Problem, RETRY_AFTER_S};
 use super::{Site, caller};
@@ -223,8 +223,7 @@ fn answer(site: &Site, result: Result<HttpResponse, Refusal>) -> HttpResponse {
 /// Everything behind the prefix, percent-decoded once; slashes are part of the name.
 fn document_in(path: &str) -> Result<DocumentId, NameError> {
     let name = path.strip_prefix(SYNC_PREFIX).unwrap_or_default();
-    let name = percent_decode_str(name).decode_utf8().map_err(|_| NameError::NotUtf8)?;
-    DocumentId::parse(&name)
+    decoded(name)
 }
 
 #[cfg(test)]

@@ -128,11 +128,7 @@ pub(super) async fn authorize(
     if level < needed {
         return Err(Problem::level(needed));
     }
-    match site.store.status(&document).await? {
-        DocumentStatus::Live => {}
-        DocumentStatus::Absent => return Err(Problem::absent("document")),
-        DocumentStatus::Deleted => return Err(Problem::deleted()),
-    }
+    check_present(&site, &document).await?;
     let token = match caller.is_anonymous() {
         true => None,
         false => {
@@ -163,11 +159,7 @@ pub(super) async fn as_update(
 ) -> Result<HttpResponse, Problem> {
     let document = parse(&id)?;
     let login = login(&request, &site, document.clone(), Level::Read).await?;
-    match site.store.status(&document).await? {
-        DocumentStatus::Live => {}
-        DocumentStatus::Absent => return Err(Problem::absent("document")),
-        DocumentStatus::Deleted => return Err(Problem::deleted()),
-    }
+    check_present(&site, &document).await?;
     let update = read_state(&site.services, login).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/octet-stream"))
@@ -187,6 +179,15 @@ pub(super) async fn update(
     let body = body::large(&request, payload, &site).await?;
     apply_update(&site.services, login, body.bytes.clone()).await?;
     Ok(HttpResponse::Ok().finish())
+}
+
+/// This family does not make documents by looking at them.
+async fn check_present(site: &Site, document: &DocumentId) -> Result<(), Problem> {
+    match site.store.status(document).await? {
+        DocumentStatus::Live => Ok(()),
+        DocumentStatus::Absent => Err(Problem::absent("document")),
+        DocumentStatus::Deleted => Err(Problem::deleted()),
+    }
 }
 
 /// The family's names are narrower than ours.

@@ -302,6 +302,10 @@ impl HocuspocusSocket {
             // An accepted token gets no answer of its own.
             Ok(None) => {}
             Ok(Some(level)) => self.tell_scope(address, level),
+            // That says nothing about the token; the old one still holds.
+            Err(e @ (LoginError::TooOften | LoginError::Unavailable(_))) => {
+                info!(connection.id = self.connection.0, reason = %e.for_log(), "token not checked");
+            }
             Err(e) => {
                 info!(connection.id = self.connection.0, reason = %e.for_log(), "token refused");
                 self.parts.remove(address.as_str());
