@@ -91,13 +91,15 @@ async fn what_a_client_has_is_not_sent_again() {
 async fn an_unknown_path_is_404_with_the_page_and_compressed_copies_have_no_address() {
     let Some(server) = server_with_pages().await else { return };
     let page = server.get("/").await;
-    for path in ["/nope", "/n/", "/assets/nope.js", "/index.html.br", "/../Cargo.toml", "/api/v1/x"]
-    {
+    for path in ["/nope", "/n/", "/assets/nope.js", "/index.html.br", "/../Cargo.toml", "/doc/x"] {
         let answer = server.get(path).await;
         assert_eq!(answer.status, 404, "{path}");
         assert_eq!(answer.body, page.body, "{path}");
         assert_eq!(answer.header("cache-control"), "no-cache", "{path}");
     }
+    let answer = server.get("/api/v1/x").await;
+    assert_eq!(answer.status, 404);
+    assert_eq!(answer.header("content-type"), "application/problem+json");
 }
 
 #[actix::test]
