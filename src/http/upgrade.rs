@@ -200,7 +200,7 @@ async fn upgrade<S: Socket + 'static>(
     let Opened { place, connection: id, outbox, socket: dialect } = opened;
     // Where everybody is let in, the first frame may be the login and large.
     if dialect.login_deadline().is_some() && !site.services.access.lets_anybody_in() {
-        passage.hold_large();
+        passage.hold_large(site.services.config.limits.unauthenticated_bytes_max);
     }
     let services = site.services.clone();
     debug!(connection.id = id.0, "socket is open");

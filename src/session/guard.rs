@@ -46,6 +46,8 @@ const BUDGET_UNIT: u64 = 1024;
 pub enum Fault {
     /// The message is over the limit, in one frame or in all its fragments.
     TooBig,
+    /// The message is over the limit for whoever has not been let in.
+    Stranger,
     /// A bit that only extensions use, and none was agreed on.
     ReservedBits,
     /// A large frame did not come to its end in time.
@@ -81,8 +83,8 @@ pub struct Passage(Rc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     fault: Cell<Option<Fault>>,
-    /// The peer has not been let in: its large frames wait.
-    is_stranger: Cell<bool>,
+    /// The peer has not been let in: its large frames wait, and may have so many bytes.
+    stranger_bytes_max: Cell<Option<u64>>,
     let_in: Notify,
     /// Room of large frames that are complete and not handled yet.
     complete: RefCell<Vec<OwnedSemaphorePermit>>,
@@ -94,20 +96,21 @@ impl Passage {
         self.0.fault.get()
     }
 
-    /// The peer is a stranger: its large frames are not gathered until it has been let in.
-    pub fn hold_large(&self) {
-        self.0.is_stranger.set(true);
+    /// The peer is a stranger: its large frames are not gathered until it has been let in, and are
+    /// refused beyond `bytes_max`.
+    pub fn hold_large(&self, bytes_max: usize) {
+        self.0.stranger_bytes_max.set(Some(bytes_max as u64));
     }
 
     /// The peer has been let in.
     pub fn let_in(&self) {
-        if self.0.is_stranger.replace(false) {
+        if self.0.stranger_bytes_max.take().is_some() {
             self.0.let_in.notify_one();
         }
     }
 
     async fn admission(self) {
-        if self.0.is_stranger.get() {
+        if self.0.stranger_bytes_max.get().is_some() {
             self.0.let_in.notified().await;
         }
     }
@@ -165,7 +168,7 @@ impl Guard {
     }
 
     /// Looks at what has passed: a large frame may have ended, another may have begun.
-    fn note_large(&mut self) {
+    fn note_large(&mut self) -> Result<(), Fault> {
         if (self.scan.left == 0 || self.scan.large.is_some())
             && let Large::Coming(room, _) = std::mem::replace(&mut self.large, Large::None)
         {
@@ -174,12 +177,16 @@ impl Guard {
         if let Some(bytes) = self.scan.large.take()
             && self.scan.left > 0
         {
+            if self.passage.0.stranger_bytes_max.get().is_some_and(|max| bytes > max) {
+                return Err(Fault::Stranger);
+            }
             let (passage, budget) = (self.passage.clone(), self.budget.clone());
             self.large = Large::Waiting(Box::pin(async move {
                 passage.admission().await;
                 budget.take(bytes).await
             }));
         }
+        Ok(())
     }
 }
 
@@ -193,11 +200,8 @@ impl Stream for Guard {
         }
         let polled = Pin::new(&mut this.payload).poll_next(cx);
         let Poll::Ready(Some(Ok(bytes))) = polled else { return polled };
-        match this.scan.pass(&bytes) {
-            Ok(()) => {
-                this.note_large();
-                Poll::Ready(Some(Ok(unshared(bytes))))
-            }
+        match this.scan.pass(&bytes).and_then(|()| this.note_large()) {
+            Ok(()) => Poll::Ready(Some(Ok(unshared(bytes)))),
             Err(fault) => this.fail(fault),
         }
     }

@@ -29,6 +29,7 @@ const TOO_BIG: u16 = 1009;
 const RESTARTING: u16 = 1012;
 
 /// As Hocuspocus says it.
+const RESET: u16 = 4205;
 const CONNECTION_TIMEOUT: u16 = 4408;
 
 /// What a dialect does with the frames of one socket.
@@ -274,6 +275,7 @@ fn fault(e: &ProtocolError, noted: Option<Fault>) -> Close {
         (Some(Fault::TooBig), _) | (None, ProtocolError::Overflow) => {
             close(TOO_BIG, "Message Too Big")
         }
+        (Some(Fault::Stranger), _) => close(RESET, "Reset Connection"),
         (Some(Fault::TooSlow), _) => close(CONNECTION_TIMEOUT, "Connection Timeout"),
         (Some(Fault::ReservedBits), _) => close(PROTOCOL_ERROR, "reserved bits are set"),
         (None, ProtocolError::Io(e)) if e.kind() == ErrorKind::InvalidData => {

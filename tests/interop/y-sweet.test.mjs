@@ -461,7 +461,12 @@ describe('rights', () => {
     const { docId } = await manager.createDoc()
     const { token } = await manager.getClientToken(docId)
     const page = managerWith(token)
-    for (const attempt of [page.createDoc('by-a-page'), page.getClientToken(docId), page.getClientToken('nobody-made')]) {
+    const attempts = [
+      () => page.createDoc('by-a-page'),
+      () => page.getClientToken(docId),
+      () => page.getClientToken('nobody-made'),
+    ]
+    for (const attempt of attempts) {
       await assert.rejects(attempt, ({ cause }) => cause.code === 'InvalidAuthProvided' || [403, 404].includes(cause.status))
     }
     await rejects(manager.getClientToken('by-a-page'), { code: 'ServerError', status: 404 })
