@@ -16,6 +16,7 @@ pub mod hub;
 pub mod id;
 pub mod level;
 pub mod metrics;
+pub mod recording;
 pub mod session;
 pub mod store;
 pub mod telemetry;

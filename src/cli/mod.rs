@@ -1,5 +1,6 @@
 //! Arguments to commands.
 
+mod replay;
 mod serve;
 mod token;
 
@@ -22,6 +23,7 @@ use crate::config::{Anonymous, Config, ConfigError, Durability, LogFormat};
   coscribe --listen 0.0.0.0:80 --anonymous write   let everybody in the network write
   coscribe serve --auth-secret-file secret       whoever has a token that `coscribe token` made
   coscribe serve --database /var/lib/notes.db --log-format json
+  coscribe replay session.jsonl              play a recorded session again, as a test
   coscribe config > coscribe.toml            all settings with their values, to edit
   coscribe serve --auth-secret-file secret   let in who has a token (coscribe token --help)
 
@@ -43,6 +45,7 @@ enum Command {
     /// Print all settings as they would be used
     Config(Settings),
     Token(token::Token),
+    Replay(replay::Replay),
 }
 
 #[derive(Debug, Args)]
@@ -115,6 +118,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve(settings) => serve::run(settings.load()?),
         Command::Config(settings) => say(&settings.load()?.to_toml()),
         Command::Token(token) => token::run(token),
+        Command::Replay(replay) => replay::run(replay),
     }
 }
 

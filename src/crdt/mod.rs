@@ -3,11 +3,13 @@
 //! The only room that names yrs. Nothing here knows about sessions, logs or time.
 
 mod depth;
+mod desk;
 pub mod lint;
 mod replica;
 mod roles;
 mod state_vector;
 
+pub use desk::{BeyondTheEnd, Desk};
 pub use lint::{LintLimits, Summary};
 pub use replica::{Broken, Fingerprint, Integrated, Linted, Replica, RestoreError, Verdict};
 pub use state_vector::StateVector;

@@ -1,0 +1,151 @@
+//! What each connection of a recording has to do, and what must be there in the end.
+//!
+//! Making one replays the recording onto a bare document, so whatever cannot be replayed at all is
+//! noticed before anything is sent.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::outcome::difference;
+use super::{Event, Expected, Recording, ReplayError, What};
+use crate::crdt::{Fingerprint, LintLimits, Linted, Replica, Verdict};
+
+/// Updates integrated in one transaction.
+const CHUNK: usize = 64;
+
+/// A recording, sorted by who does what.
+pub(super) struct Script<'a> {
+    pub start: Option<&'a Bytes>,
+    /// One for each connection, in the order in which they joined first.
+    pub parts: Vec<Part<'a>>,
+    pub edits: usize,
+    pub end: End,
+}
+
+/// What one connection does, in order.
+pub(super) struct Part<'a> {
+    pub connection: u32,
+    pub events: Vec<&'a Event>,
+}
+
+/// What must be there in the end.
+pub(super) struct End {
+    /// For each client id the next clock, which is quicker to compare than everything.
+    clocks: HashMap<u64, u32>,
+    fingerprint: Fingerprint,
+    expected: Option<(String, Expected)>,
+}
+
+impl<'a> Script<'a> {
+    pub fn new(recording: &'a Recording) -> Result<Self, ReplayError> {
+        let (end, _) = End::of(recording)?;
+        let mut parts: Vec<Part> = Vec::new();
+        let mut places = HashMap::new();
+        for event in &recording.events {
+            let Some(connection) = event.what.connection() else { continue };
+            let place = *places.entry(connection).or_insert_with(|| {
+                parts.push(Part { connection, events: Vec::new() });
+                parts.len() - 1
+            });
+            parts[place].events.push(event);
+        }
+        Ok(Self { start: recording.header.start.as_ref(), parts, edits: recording.edits(), end })
+    }
+}
+
+impl End {
+    /// What the recording makes of a bare document, and that document.
+    pub fn of(recording: &Recording) -> Result<(Self, Replica), ReplayError> {
+        let mut bare = Bare::new();
+        if let Some(start) = &recording.header.start {
+            bare.take(0, start)?;
+        }
+        let mut expected = None;
+        for (number, event) in (1..).zip(&recording.events) {
+            match &event.what {
+                What::Update { update, .. } => bare.take(number, update)?,
+                What::End { root, expected: text } => expected = Some((root.clone(), text.clone())),
+                _ => {}
+            }
+        }
+        bare.integrate()?;
+        let fingerprint = bare.replica.fingerprint();
+        Ok((Self { clocks: bare.clocks, fingerprint, expected }, bare.replica))
+    }
+
+    /// Whether a replica holds exactly what the recording makes.
+    pub fn is_reached(&self, replica: &Replica) -> bool {
+        self.clocks.iter().all(|(client, clock)| replica.clock(*client) == *clock)
+            && replica.fingerprint() == self.fingerprint
+    }
+
+    /// In words, what a replica has that the recording does not say; `None` where it is as it should be.
+    pub fn difference(&self, replica: &Replica) -> Option<String> {
+        let text = |root: &str| replica.text(root);
+        let differs = match &self.expected {
+            Some((root, Expected::Text(expected))) => difference(&text(root), expected),
+            Some((root, Expected::Sha256(expected))) => hash_difference(&text(root), expected),
+            None => None,
+        };
+        let lacks = || "not everything that was typed, or more than that".to_owned();
+        differs.or_else(|| (!self.is_reached(replica)).then(lacks))
+    }
+
+    /// Characters of the text that the recording says something about.
+    pub fn characters(&self, replica: &Replica) -> Option<usize> {
+        self.expected.as_ref().map(|(root, _)| replica.text(root).chars().count())
+    }
+}
+
+fn hash_difference(shown: &str, expected: &str) -> Option<String> {
+    let hash: String = Sha256::digest(shown).iter().map(|byte| format!("{byte:02x}")).collect();
+    (hash != expected).then(|| {
+        format!("{} characters with the SHA-256 {hash} instead of {expected}", shown.chars().count())
+    })
+}
+
+/// The recording on a document without a server.
+struct Bare {
+    replica: Replica,
+    clocks: HashMap<u64, u32>,
+    /// The next updates with the numbers of their events.
+    waiting: Vec<(usize, Linted)>,
+}
+
+impl Bare {
+    fn new() -> Self {
+        Self { replica: Replica::new(), clocks: HashMap::new(), waiting: Vec::new() }
+    }
+
+    fn take(&mut self, event: usize, update: &Bytes) -> Result<(), ReplayError> {
+        let linted = Linted::new(update.clone(), &LintLimits::default())
+            .map_err(|e| ReplayError::Event { event, reason: e.to_string() })?;
+        for insert in &linted.summary.inserts {
+            let clock = self.clocks.entry(insert.client).or_default();
+            *clock = insert.end.max(*clock);
+        }
+        self.waiting.push((event, linted));
+        if self.waiting.len() == CHUNK { self.integrate() } else { Ok(()) }
+    }
+
+    fn integrate(&mut self) -> Result<(), ReplayError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let updates: Vec<&Linted> = waiting.iter().map(|(_, update)| update).collect();
+        let event = |index: usize| waiting.get(index).map_or(0, |(event, _)| *event);
+        let done = self.replica.integrate(&updates).map_err(|broken| ReplayError::Event {
+            event: event(broken.index.unwrap_or(0)),
+            reason: broken.reason,
+        })?;
+        for (index, verdict) in done.verdicts.into_iter().enumerate() {
+            let reason = match verdict {
+                Verdict::Applied | Verdict::Known => continue,
+                Verdict::Hole => "it builds on something that is not in the recording".into(),
+                Verdict::Refused(reason) => reason,
+            };
+            return Err(ReplayError::Event { event: event(index), reason });
+        }
+        Ok(())
+    }
+}
