@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::clock::{self, Clock};
-use crate::config::{Config, Log};
+use crate::config::Config;
 use crate::recording::{self, Dialect, Options, Outcome, Recording, Speed};
 use crate::telemetry;
 
@@ -82,8 +82,8 @@ impl Spoken {
 
 /// Replays; an error where not everybody ended up with the recorded text.
 pub(super) fn run(replay: Replay) -> anyhow::Result<()> {
-    let recording = Recording::load(&replay.file)
-        .with_context(|| format!("{}", replay.file.display()))?;
+    let recording =
+        Recording::load(&replay.file).with_context(|| format!("{}", replay.file.display()))?;
     let outcome = replay.play(&recording)?;
     if let Some(path) = &replay.report {
         write_report(path, &outcome)?;
@@ -130,13 +130,16 @@ async fn onto_own_server(
     progress: &dyn Fn(usize),
 ) -> anyhow::Result<Outcome> {
     let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
-    let config = Config {
+    let mut config = Config {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         database: directory.path().join("replay.db"),
         ..Config::default()
     };
-    let log = Log { filter: "warn".into(), ..config.log.clone() };
-    telemetry::start(&log)?;
+    // A recording is no stranger: how fast the server is should be seen, not its limit.
+    config.limits.connection_messages_per_s_max = u32::MAX;
+    config.limits.connection_bytes_per_s_max = u32::MAX;
+    config.log.filter = "error".into();
+    telemetry::start(&config.log)?;
     let app = App::start(config).await?;
     let url = format!("ws://{}", app.address());
     let (stop, stopped) = oneshot::channel::<()>();
@@ -166,9 +169,9 @@ fn last_line(outcome: &Outcome) -> String {
         (1, dialects) => format!("by 1 client over {dialects}"),
         (_, dialects) => format!("by {clients} clients over {dialects}"),
     };
-    let latency = outcome.latency.map(|latency| {
-        format!(", p50 {:.1} ms, p99 {:.1} ms", latency.p50_ms, latency.p99_ms)
-    });
+    let latency = outcome
+        .latency
+        .map(|latency| format!(", p50 {:.1} ms, p99 {:.1} ms", latency.p50_ms, latency.p99_ms));
     let end = if outcome.converged { "converged" } else { "NOT converged" };
     format!(
         "replayed {edits} {by} in {seconds:.2} s, {edits_per_s:.0} edits/s{}, seed {}: {end}",

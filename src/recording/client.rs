@@ -42,6 +42,9 @@ pub(super) struct Client<'a> {
     /// Syncs and updates that have no SyncStatus yet (Hocuspocus).
     unanswered: usize,
     is_synced: bool,
+    /// What others typed between the server's noticing us and its answer to our step 1; it can build
+    /// on what that answer brings.
+    early: Vec<Bytes>,
     has_checkpoint: bool,
     random: Random,
     /// Edits that may still be sent before the next look at what has come.
@@ -73,6 +76,7 @@ impl<'a> Client<'a> {
             shown: HashMap::new(),
             unanswered: 0,
             is_synced: false,
+            early: Vec::new(),
             has_checkpoint: false,
             random: Random(run.options.seed.wrapping_add(number << 32)),
             burst: 1,
@@ -163,6 +167,7 @@ impl<'a> Client<'a> {
         let opened = Socket::open(&format!("{}{path}", self.run.url)).await;
         self.socket = Some(opened.map_err(|e| self.failure(&e))?);
         self.is_synced = false;
+        self.early.clear();
         // The sync itself.
         self.unanswered = usize::from(self.dialect == Dialect::Hocuspocus);
         if self.dialect == Dialect::Hocuspocus {
@@ -183,8 +188,7 @@ impl<'a> Client<'a> {
 
     /// Waits until everything that was typed here is known to be saved.
     async fn acknowledged(&mut self) -> Result<(), String> {
-        let is_answered =
-            |client: &Self| client.in_flight.is_empty() && client.unanswered == 0;
+        let is_answered = |client: &Self| client.in_flight.is_empty() && client.unanswered == 0;
         self.until("acknowledgements", is_answered).await?;
         if self.dialect == Dialect::YSweet {
             self.has_checkpoint = false;
@@ -198,8 +202,7 @@ impl<'a> Client<'a> {
     async fn edit(&mut self, update: &Bytes) -> Result<(), String> {
         let linted = Linted::new(update.clone(), &LintLimits::default());
         let linted = linted.map_err(|e| self.failure(&e.to_string()))?;
-        let fits =
-            |client: &Self| linted.summary.fits(|id| client.replica.clock(id));
+        let fits = |client: &Self| linted.summary.fits(|id| client.replica.clock(id));
         if !fits(self) {
             self.until("what the next edit builds on", fits).await?;
         }
@@ -295,7 +298,11 @@ impl<'a> Client<'a> {
             }
             Heard::Step2(update) => {
                 self.is_synced = true;
-                self.take(update)
+                self.take(update)?;
+                if self.run.script.end.is_exceeded(&self.replica) {
+                    return Err(self.failure("the document holds what is not in the recording"));
+                }
+                std::mem::take(&mut self.early).iter().try_for_each(|early| self.take(early))
             }
             Heard::Update(update) => self.take(update),
             Heard::Checkpoint => {
@@ -317,7 +324,12 @@ impl<'a> Client<'a> {
     fn take(&mut self, update: &Bytes) -> Result<(), String> {
         let linted = Linted::new(update.clone(), &LintLimits::default());
         let linted = linted.map_err(|e| self.failure(&format!("the server's update: {e}")))?;
-        if self.integrate(&linted)? == Verdict::Hole {
+        let is_hole = self.integrate(&linted)? == Verdict::Hole;
+        if is_hole && !self.is_synced {
+            self.early.push(update.clone());
+            return Ok(());
+        }
+        if is_hole {
             return Err(self.failure("the server's update builds on what it never sent"));
         }
         for insert in &linted.summary.inserts {
@@ -339,14 +351,16 @@ impl<'a> Client<'a> {
             Mark::Inserted { client, clock } => {
                 self.shown.get(client).is_some_and(|shown| clock < shown)
             }
-            Mark::Deleted { client, clock } => summary.deletes.iter().any(|span| {
-                span.client == *client && (span.start..span.end).contains(clock)
-            }),
+            Mark::Deleted { client, clock } => summary
+                .deletes
+                .iter()
+                .any(|span| span.client == *client && (span.start..span.end).contains(clock)),
         }
     }
 
     fn integrate(&mut self, update: &Linted) -> Result<Verdict, String> {
-        let done = self.replica.integrate(&[update]).map_err(|broken| self.failure(&broken.reason))?;
+        let done =
+            self.replica.integrate(&[update]).map_err(|broken| self.failure(&broken.reason))?;
         match done.verdicts.into_iter().next() {
             Some(Verdict::Refused(reason)) => Err(self.failure(&reason)),
             Some(verdict) => Ok(verdict),
@@ -362,8 +376,7 @@ impl<'a> Client<'a> {
 /// By what an edit is known when it comes back; nothing where it changes nothing.
 fn mark(summary: &Summary) -> Option<Mark> {
     let inserted = summary.inserts.last();
-    let inserted =
-        inserted.map(|span| Mark::Inserted { client: span.client, clock: span.end - 1 });
+    let inserted = inserted.map(|span| Mark::Inserted { client: span.client, clock: span.end - 1 });
     let deleted = summary.deletes.last();
     inserted.or(deleted.map(|span| Mark::Deleted { client: span.client, clock: span.end - 1 }))
 }

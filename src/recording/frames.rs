@@ -108,8 +108,8 @@ pub(super) fn decode(dialect: Dialect, frame: Bytes) -> Result<Heard, WireError>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Message, Reply, hocuspocus, y_sweet};
     use crate::wire::{Dialect as Server, awareness};
+    use crate::wire::{Message, Reply, hocuspocus, y_sweet};
 
     #[test]
     fn the_server_reads_what_a_client_writes() {

@@ -25,8 +25,6 @@ pub struct Outcome {
     pub edits_per_s: f64,
     /// From sending an edit until the server has shown it to its author; `None` for a bare document.
     pub latency: Option<Latency>,
-    /// Characters of the recorded text at the end, where the recording says what it must be.
-    pub characters: Option<usize>,
     /// What decided the order in which things were sent.
     pub seed: u64,
 }

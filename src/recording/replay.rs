@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
+use super::Recording;
 use super::client::Client;
 use super::outcome::{Latency, Outcome};
 use super::script::{End, Part, Script};
-use super::Recording;
 use crate::clock::Clock;
 
 /// How clients talk to the server.
@@ -135,7 +135,6 @@ pub fn bare(recording: &Recording) -> Result<Outcome, ReplayError> {
         seconds,
         edits_per_s: edits as f64 / seconds,
         latency: None,
-        characters: end.characters(&replica),
         seed: 0,
     })
 }
@@ -184,7 +183,6 @@ pub async fn onto(
         seconds,
         edits_per_s: acknowledged as f64 / seconds,
         latency: Latency::of(run.latencies.take()),
-        characters: None,
         seed: options.seed,
     })
 }
@@ -195,6 +193,9 @@ async fn play(run: &Run<'_>, parts: &[Option<&Part<'_>>]) -> Result<(), Vec<Stri
     if let Some(start) = run.script.start {
         let mut first = Client::new(run, "what was there before".into(), options.dialects[0], 0);
         first.put(start).await.map_err(|e| vec![e])?;
+        // It is no edit of the recording.
+        run.acknowledged.set(0);
+        run.latencies.borrow_mut().clear();
     }
     let turn = |index: usize| {
         let dialects = options.dialects.len();

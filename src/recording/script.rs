@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::outcome::difference;
 use super::{Event, Expected, Recording, ReplayError, What};
-use crate::crdt::{Fingerprint, LintLimits, Linted, Replica, Verdict};
+use crate::crdt::{Fingerprint, LintLimits, Linted, Replica, StateVector, Verdict};
 
 /// Updates integrated in one transaction.
 const CHUNK: usize = 64;
@@ -81,6 +81,13 @@ impl End {
             && replica.fingerprint() == self.fingerprint
     }
 
+    /// Whether a replica holds what the recording never makes.
+    pub fn is_exceeded(&self, replica: &Replica) -> bool {
+        let all = replica.grown_since(&StateVector::default());
+        let known = |client| self.clocks.get(&client).copied().unwrap_or(0);
+        all.into_iter().any(|(client, _)| replica.clock(client) > known(client))
+    }
+
     /// In words, what a replica has that the recording does not say; `None` where it is as it should be.
     pub fn difference(&self, replica: &Replica) -> Option<String> {
         let text = |root: &str| replica.text(root);
@@ -92,17 +99,15 @@ impl End {
         let lacks = || "not everything that was typed, or more than that".to_owned();
         differs.or_else(|| (!self.is_reached(replica)).then(lacks))
     }
-
-    /// Characters of the text that the recording says something about.
-    pub fn characters(&self, replica: &Replica) -> Option<usize> {
-        self.expected.as_ref().map(|(root, _)| replica.text(root).chars().count())
-    }
 }
 
 fn hash_difference(shown: &str, expected: &str) -> Option<String> {
     let hash: String = Sha256::digest(shown).iter().map(|byte| format!("{byte:02x}")).collect();
     (hash != expected).then(|| {
-        format!("{} characters with the SHA-256 {hash} instead of {expected}", shown.chars().count())
+        format!(
+            "{} characters with the SHA-256 {hash} instead of {expected}",
+            shown.chars().count()
+        )
     })
 }
 

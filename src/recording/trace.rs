@@ -100,11 +100,8 @@ impl Typing {
         let has_wide = texts.any(|text| text.chars().any(|c| c.len_utf16() > 1));
         // Client ids order what two type at one place; the end of the concurrent public trace is
         // the one for ids that ascend with the agents.
-        let author = |id| Author {
-            desk: Desk::new(id, ROOT),
-            own: Vec::new(),
-            seen: vec![0; count],
-        };
+        let author =
+            |id| Author { desk: Desk::new(id, ROOT), own: Vec::new(), seen: vec![0; count] };
         let mut authors: Vec<Author> = (1..).take(count).map(author).collect();
         let failed = |reason| LoadError::Transaction { index: 0, reason };
         let start = type_start(count, &trace.start_content).map_err(failed)?;
