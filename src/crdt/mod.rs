@@ -8,8 +8,10 @@ pub mod lint;
 mod replica;
 mod roles;
 mod state_vector;
+mod typist;
 
 pub use desk::{BeyondTheEnd, Desk};
 pub use lint::{LintLimits, Summary};
 pub use replica::{Broken, Fingerprint, Integrated, Linted, Replica, RestoreError, Verdict};
 pub use state_vector::StateVector;
+pub use typist::Typist;
