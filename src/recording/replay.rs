@@ -68,7 +68,7 @@ impl FromStr for Speed {
 /// How a recording is played.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// What the connections speak, in turn. Each is spoken: where there are fewer connections than
+    /// What the connections speak, in turn; at least one. Each is spoken: where there are fewer connections than
     /// dialects, further ones look on.
     pub dialects: Vec<Dialect>,
     /// How fast.
@@ -91,6 +91,9 @@ pub enum ReplayError {
         /// For people.
         reason: String,
     },
+    /// [`Options::dialects`] is empty.
+    #[error("no dialect is given")]
+    NoDialect,
 }
 
 /// Told how many edits have been acknowledged.
@@ -154,6 +157,9 @@ pub async fn onto(
     options: &Options,
     progress: Progress<'_>,
 ) -> Result<Outcome, ReplayError> {
+    if options.dialects.is_empty() {
+        return Err(ReplayError::NoDialect);
+    }
     let script = Script::new(recording)?;
     let run = Run {
         url: url.trim_end_matches('/'),
