@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
 import { Issuer, hears, login, suite } from './support/provider.mjs'
-import { CLOSE, STATELESS, frame, statelessFrame } from './support/wire.mjs'
+import { CLOSE, STATELESS, STEP_1, STEP_2, SYNC, frame, statelessFrame, syncFrame } from './support/wire.mjs'
 
 const FRAMES_MAX = 5
 const BYTES_MAX = 256 * 1024
@@ -12,6 +12,10 @@ const DOCUMENTS_MAX = 3
 const LOGIN_TIMEOUT_MS = 1000
 /** One after the other; far more than any of the limits. */
 const MANY = 50
+/** A message of this length is a small frame: a stranger's larger ones are not read at all until it logs in. */
+const SMALL = 32 * 1024
+/** The state vector of an empty document. */
+const NOTHING = new Uint8Array([0])
 /** Limits that do not come into it. */
 const PLENTY = { frames: 1_000_000, bytes: 1 << 30, documents: 1_000_000, timeout: 60_000 }
 
@@ -55,6 +59,9 @@ describe('frames before a login', () => {
 
   once('are not limited after it', async (stage) => {
     const [socket, other] = [await stage.enter({ token: issuer.token() }), await stage.enter({ token: issuer.token() })]
+    // The verdict comes before the seat in the document: who has its answer hears everything from then on.
+    other.send(syncFrame(stage.name, STEP_1, NOTHING))
+    await hears(other, 'a step 2', (each) => each.type === SYNC && each.subType === STEP_2)
     assert.equal(await flood(socket, messages(MANY, 16, () => stage.name)), null)
     for (let index = 0; index < MANY; index += 1) await hears(other, 'the message', (each) => each.type === STATELESS)
   })
@@ -64,7 +71,7 @@ describe('bytes before a login', () => {
   const { once } = suite(limited({ bytes: BYTES_MAX }))
 
   once('are counted, and the socket is closed at the limit', async (stage) => {
-    assert.equal(await flood(await stage.raw(), messages(20, 64 * 1024, oneDocument)), 4205)
+    assert.equal(await flood(await stage.raw(), messages(20, SMALL, oneDocument)), 4205)
   })
 
   once('count in one large frame as well', async (stage) => {
@@ -73,7 +80,7 @@ describe('bytes before a login', () => {
 
   once('are not limited after it', async (stage) => {
     const socket = await stage.enter({ token: issuer.token() })
-    assert.equal(await flood(socket, messages(20, 64 * 1024, () => stage.name)), null)
+    assert.equal(await flood(socket, messages(20, SMALL, () => stage.name)), null)
   })
 })
 
