@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 /// The longest document name, in bytes of UTF-8.
 pub const DOCUMENT_NAME_BYTES_MAX: usize = 1024;
 
@@ -103,6 +105,23 @@ impl fmt::Display for Seq {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// One row of a document's log.
+///
+/// Of a log that was thinned, a row stands for everything after the row before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRow {
+    /// Its place; where rows were put together, that of the last.
+    pub seq: Seq,
+    /// When the server took it, in unix milliseconds.
+    pub at_ms: i64,
+    /// The user who wrote it, if there was a login.
+    pub author: Option<Arc<str>>,
+    /// The connection that brought it.
+    pub connection: ConnectionId,
+    /// A Yjs v1 update.
+    pub bytes: Bytes,
 }
 
 #[cfg(test)]

@@ -192,8 +192,7 @@ fn unpack(mut from: impl Read) -> Result<String, LoadError> {
     if first.starts_with(&GZIP) {
         read_text(flate2::read::MultiGzDecoder::new(whole))
     } else if first == ZSTD {
-        let decoder = ruzstd::decoding::StreamingDecoder::new(whole);
-        read_text(decoder.map_err(io::Error::other)?)
+        read_text(zstd::stream::read::Decoder::new(whole)?)
     } else {
         read_text(whole)
     }

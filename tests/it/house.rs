@@ -8,7 +8,7 @@ const FLOORS: [&[&str]; 10] = [
     &["id", "level", "clock"],
     &["config"],
     &["telemetry", "wire", "store", "crdt"],
-    &["metrics", "access", "fanout", "recording"],
+    &["metrics", "access", "fanout", "history", "recording"],
     &["document"],
     &["hub"],
     &["session"],
