@@ -20,4 +20,5 @@ pub mod recording;
 pub mod session;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod wire;

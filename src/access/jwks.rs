@@ -24,6 +24,7 @@ use crate::access::Keys;
 use crate::access::keys::Key;
 use crate::clock::Clock;
 use crate::config::Auth;
+use crate::tls;
 
 /// Keys in a set. Over it: the set is not taken.
 const KEYS_MAX: usize = 100;
@@ -195,7 +196,7 @@ impl Source {
         if host.is_empty() || !may_be_read {
             return Err(wrong());
         }
-        Ok(Self::Url { uri, tls: tls() })
+        Ok(Self::Url { uri, tls: tls::client() })
     }
 
     async fn read(&self) -> Result<Set, JwksError> {
@@ -239,20 +240,6 @@ fn read_file(path: &Path) -> Result<Vec<u8>, JwksError> {
         .and_then(|file| file.take(one_too_many).read_to_end(&mut set))
         .map_err(|error| JwksError::File { path: path.to_owned(), error })?;
     if set.len() > SET_BYTES_MAX { Err(JwksError::TooLong) } else { Ok(set) }
-}
-
-/// Trusts what the operating system trusts. Where that is nothing, reading the set says so.
-fn tls() -> Arc<rustls::ClientConfig> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let config = rustls::ClientConfig::builder_with_provider(Arc::new(
-        rustls::crypto::ring::default_provider(),
-    ))
-    .with_safe_default_protocol_versions()
-    .expect("the provider knows the default versions")
-    .with_root_certificates(roots)
-    .with_no_client_auth();
-    Arc::new(config)
 }
 
 fn is_loopback(host: &str) -> bool {

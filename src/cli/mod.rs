@@ -1,5 +1,7 @@
 //! Arguments to commands.
 
+mod record;
+mod remote;
 mod replay;
 mod serve;
 mod token;
@@ -45,6 +47,7 @@ enum Command {
     /// Print all settings as they would be used
     Config(Settings),
     Token(token::Token),
+    Record(record::Record),
     Replay(replay::Replay),
 }
 
@@ -118,6 +121,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve(settings) => serve::run(settings.load()?),
         Command::Config(settings) => say(&settings.load()?.to_toml()),
         Command::Token(token) => token::run(token),
+        Command::Record(record) => record::run(record),
         Command::Replay(replay) => replay::run(replay),
     }
 }

@@ -13,16 +13,17 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use bytes::Bytes;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, error, warn};
 
 use super::core::{Core, CoreLimits};
 use super::input::{About, Effect, Ending, Input, Record};
 use super::load::{NotLoaded, load};
+use super::tap::{self, Noted, Taps};
 use crate::clock::{self, Clock};
 use crate::crdt::Fingerprint;
 use crate::fanout::{self, Drained, Port};
-use crate::id::{DocumentId, Seq, SessionId};
+use crate::id::{ConnectionId, DocumentId, Seq, SessionId};
 use crate::metrics::Metrics;
 use crate::store::{AppendError, Commit, LogRecord, Store};
 use crate::wire::Reply;
@@ -95,6 +96,12 @@ pub struct Tell(pub Input);
 #[rtype(result = "()")]
 pub struct Flush;
 
+/// "Tell me everything that happens from now on", beginning with who is here. A listener whose queue
+/// is full is let go; as long as there is one, the document stays loaded.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Listen(pub mpsc::Sender<Noted>);
+
 /// From the hub: end if nobody is here.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -134,6 +141,7 @@ pub struct DocumentActor {
     parts: BTreeMap<SessionId, Part>,
     joining: HashMap<SessionId, (Part, oneshot::Sender<Result<Joined, Denied>>)>,
     flushing: Vec<oneshot::Sender<()>>,
+    taps: Taps,
     /// Bytes of refused updates on their way to the quarantine.
     quarantine_bytes: usize,
     crowded: watch::Sender<bool>,
@@ -147,6 +155,9 @@ pub struct DocumentActor {
 struct Part {
     port: Port,
     ended: Arc<AtomicBool>,
+    connection: ConnectionId,
+    /// Of its login.
+    name: Option<Arc<str>>,
 }
 
 impl DocumentActor {
@@ -162,6 +173,7 @@ impl DocumentActor {
             parts: BTreeMap::new(),
             joining: HashMap::new(),
             flushing: Vec::new(),
+            taps: Taps::default(),
             quarantine_bytes: 0,
             crowded: watch::Sender::new(false),
             failed: None,
@@ -246,7 +258,8 @@ impl DocumentActor {
         }));
     }
 
-    fn append(&self, records: Vec<Record>, ctx: &mut Context<Self>) {
+    fn append(&mut self, records: Vec<Record>, ctx: &mut Context<Self>) {
+        self.taps.appending(&records);
         let at_ms = clock::unix_ms();
         let records = records.into_iter().map(|record| stamped(record, at_ms)).collect();
         let (store, id) = (self.shared.store.clone(), self.id.clone());
@@ -259,6 +272,7 @@ impl DocumentActor {
 
     fn committed(&mut self, commit: Commit, ctx: &mut Context<Self>) {
         let Commit { last, durable } = commit;
+        self.taps.committed(last);
         self.input(Input::Committed { last, durable: durable.is_none() }, ctx);
         let Some(durable) = durable else { return };
         ctx.spawn(durable.into_actor(self).map(|durable, actor, ctx| {
@@ -337,6 +351,7 @@ impl DocumentActor {
 
     fn welcome(&mut self, session: SessionId) {
         let Some((part, answer)) = self.joining.remove(&session) else { return };
+        self.taps.note(part.connection, tap::What::Joined(part.name.clone()));
         self.parts.insert(session, part);
         // A caller that has gone is told apart by its `Left`.
         let _ = answer.send(Ok(Joined { crowded: self.crowded.subscribe() }));
@@ -369,6 +384,7 @@ impl DocumentActor {
             Ending::Deleted => DELETED,
         };
         if let Some(part) = self.parts.remove(&session) {
+            self.taps.note(part.connection, tap::What::Left);
             if why == Ending::Deleted {
                 part.port.send(&Reply::Denied { reason: why.to_string().into() });
             }
@@ -411,7 +427,7 @@ impl DocumentActor {
     /// Arms the timer for the next thing that time alone brings.
     fn set_wake(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.now();
-        if self.core.is_idle() && self.joining.is_empty() {
+        if self.core.is_idle() && self.joining.is_empty() && self.taps.is_empty() {
             self.idle_since.get_or_insert(now);
         } else {
             self.idle_since = None;
@@ -477,7 +493,9 @@ impl Handler<Join> for DocumentActor {
         let Join { about, port, ended } = join;
         let session = port.session;
         let (answer, answered) = oneshot::channel();
-        self.joining.insert(session, (Part { port, ended }, answer));
+        let name = about.user.as_ref().and_then(|user| user.name.clone());
+        let part = Part { port, ended, connection: about.connection, name };
+        self.joining.insert(session, (part, answer));
         self.input(Input::Joined { session, about }, ctx);
         Box::pin(async move {
             let reason = "the document could not be opened; please try again".to_owned();
@@ -498,13 +516,38 @@ impl Handler<Tell> for DocumentActor {
             }
             return;
         }
-        if let Input::Left { session } = &input {
-            self.joining.remove(session);
-            if let Some(part) = self.parts.remove(session) {
-                part.port.forget();
+        match &input {
+            Input::Left { session } => {
+                self.joining.remove(session);
+                if let Some(part) = self.parts.remove(session) {
+                    self.taps.note(part.connection, tap::What::Left);
+                    part.port.forget();
+                }
             }
+            Input::Awareness { session, entries } if !self.taps.is_empty() => {
+                if let Some(part) = self.parts.get(session) {
+                    self.taps.note(part.connection, tap::What::Awareness(entries.clone()));
+                }
+            }
+            _ => {}
         }
         self.input(input, ctx);
+    }
+}
+
+impl Handler<Listen> for DocumentActor {
+    type Result = ();
+
+    fn handle(&mut self, Listen(listener): Listen, _: &mut Self::Context) {
+        let here = self.parts.values().map(|part| (part.connection, part.name.clone()));
+        let mut taps = Taps::default();
+        taps.add(listener.clone());
+        for (connection, name) in here {
+            taps.note(connection, tap::What::Joined(name));
+        }
+        if !taps.is_empty() {
+            self.taps.add(listener);
+        }
     }
 }
 
@@ -534,7 +577,7 @@ impl Handler<Retire> for DocumentActor {
     type Result = ();
 
     fn handle(&mut self, _: Retire, ctx: &mut Self::Context) {
-        if self.joining.is_empty() {
+        if self.joining.is_empty() && self.taps.is_empty() {
             self.input(Input::Retire, ctx);
         } else {
             self.report(News::Kept, ctx);

@@ -8,15 +8,23 @@ use crate::id::DocumentId;
 use crate::store::{LoadError, Store};
 
 /// Why a document could not be read.
-pub(super) enum NotLoaded {
+pub enum NotLoaded {
     /// It has been deleted.
     Deleted,
-    /// For people; `lasting` where trying again cannot help.
-    Because { reason: String, lasting: bool },
+    /// Something is wrong.
+    Because {
+        /// For people.
+        reason: String,
+        /// Trying again cannot help.
+        lasting: bool,
+    },
 }
 
 /// Reads snapshot and log; a snapshot that does not decode is left out, a log record never.
-pub(super) async fn load(store: Store, id: DocumentId) -> Result<Loaded, NotLoaded> {
+///
+/// # Errors
+/// See [`NotLoaded`].
+pub async fn load(store: Store, id: DocumentId) -> Result<Loaded, NotLoaded> {
     let mut below = None;
     loop {
         let stored = store.load(&id, below).await.map_err(|e| match e {

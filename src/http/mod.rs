@@ -8,6 +8,7 @@ mod documents;
 mod health;
 mod limits;
 mod problem;
+mod recordings;
 mod sharing;
 mod upgrade;
 mod y_sweet;
@@ -82,6 +83,7 @@ pub fn routes(site: &Site, config: &mut web::ServiceConfig) {
                 .route("/documents/{name}/undelete", web::post().to(documents::undelete))
                 .route("/documents/{name}/links", web::post().to(sharing::create_link))
                 .route("/documents/{name}/links", web::get().to(sharing::list_links))
+                .route("/documents/{name}/recording/live", web::get().to(recordings::live))
                 .route("/links/{id}", web::patch().to(sharing::change_link))
                 .route("/links/{id}", web::delete().to(sharing::revoke_link))
                 .route("/revocations", web::post().to(sharing::revoke))

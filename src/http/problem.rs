@@ -11,7 +11,7 @@ use tracing::debug;
 use crate::access::LoginError;
 use crate::id::NameError;
 use crate::level::Level;
-use crate::session::ExchangeError;
+use crate::session::{ExchangeError, OpenError};
 use crate::store::{AppendError, LoadError};
 
 /// Seconds after which a caller that was refused for lack of room may try again.
@@ -71,6 +71,11 @@ impl Problem {
     /// The machine does not do what it should.
     pub(super) fn internal(e: &impl fmt::Display) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string())
+    }
+
+    /// Not right now.
+    pub(super) fn unavailable(e: &impl fmt::Display) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, e.to_string())
     }
 
     /// The status.
@@ -152,17 +157,21 @@ impl From<LoadError> for Problem {
     }
 }
 
+impl From<OpenError> for Problem {
+    fn from(e: OpenError) -> Self {
+        if e.is_deleted() { Self::deleted() } else { Self::unavailable(&e) }
+    }
+}
+
 impl From<ExchangeError> for Problem {
     fn from(e: ExchangeError) -> Self {
         let detail = e.to_string();
         let status = match e {
             ExchangeError::Over(e) => return e.into(),
-            ExchangeError::Open(e) if e.is_deleted() => return Self::deleted(),
+            ExchangeError::Open(e) => return e.into(),
             ExchangeError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             ExchangeError::Incomplete => StatusCode::CONFLICT,
-            ExchangeError::Open(_) | ExchangeError::Unavailable(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            ExchangeError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, detail)
     }

@@ -10,6 +10,7 @@ mod heartbeat;
 mod hocuspocus;
 mod pace;
 mod part;
+mod recorder;
 mod rights;
 mod socket;
 mod writer;
@@ -32,6 +33,7 @@ pub use exchange::{ExchangeError, apply_update, read_state};
 pub use guard::{Budget, Guard, Passage};
 pub use hocuspocus::HocuspocusSocket;
 pub use part::{Login, OpenError, Part};
+pub use recorder::{RecordError, Recorder};
 pub use socket::{Connection, Socket, run};
 
 /// What every connection of a server shares.

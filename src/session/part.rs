@@ -89,6 +89,11 @@ impl Login {
         Ok(Self { document, caller, level, _seat: seat })
     }
 
+    /// Into what.
+    pub fn document(&self) -> &DocumentId {
+        &self.document
+    }
+
     /// What the caller may do.
     pub fn level(&self) -> Level {
         self.level

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// From the cellar up; the table of `ARCHITECTURE.md` from bottom to top.
 const FLOORS: [&[&str]; 10] = [
-    &["id", "level", "clock"],
+    &["id", "level", "clock", "tls"],
     &["config"],
     &["telemetry", "wire", "store", "crdt"],
     &["metrics", "access", "fanout", "history", "recording"],

@@ -1,0 +1,76 @@
+//! `/api/v1/documents/{name}/recording`: a document's session as a file, from the log or live.
+
+use std::time::Duration;
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use futures_util::stream;
+use serde::Serialize;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use super::Site;
+use super::caller::login;
+use super::documents::document_in;
+use super::problem::Problem;
+use crate::level::Level;
+use crate::session::{RecordError, Recorder};
+
+/// JSON Lines.
+const LINES: &str = "application/jsonl";
+
+/// An empty line after so long without an event: whoever has gone is noticed, and nobody in between
+/// takes the connection for dead.
+const KEEP_ALIVE: Duration = Duration::from_secs(1);
+
+/// `GET …/recording/live`: a header with what is there, then everything that happens, one line each,
+/// until the client goes. The body breaks off when something was missed.
+pub(super) async fn live(
+    request: HttpRequest,
+    site: web::Data<Site>,
+) -> Result<HttpResponse, Problem> {
+    let document = document_in(&request)?;
+    let login = login(&request, &site, document.clone(), Level::Write).await?;
+    let (header, recorder) = Recorder::open(&site.services, &site.store, login).await?;
+    info!(document.id = %document, "recording begins");
+    let first = line(&header)?;
+    let lines = stream::try_unfold((recorder, Some(first)), move |(mut recorder, first)| {
+        let (site, document) = (site.clone(), document.clone());
+        async move {
+            if let Some(first) = first {
+                return Ok(Some((first, (recorder, None))));
+            }
+            let next = match timeout(KEEP_ALIVE, recorder.next(&site.services)).await {
+                Err(_) => Ok(Bytes::from_static(b"\n")),
+                Ok(Ok(event)) => line(&event),
+                Ok(Err(e)) => Err(Problem::from(e)),
+            };
+            let next = next.inspect_err(|e| {
+                warn!(document.id = %document, reason = %e, "recording broke off");
+            })?;
+            Ok::<_, Problem>(Some((next, (recorder, None))))
+        }
+    });
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, LINES))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .streaming(Box::pin(lines)))
+}
+
+fn line(value: &impl Serialize) -> Result<Bytes, Problem> {
+    let mut line = serde_json::to_vec(value).map_err(|e| Problem::internal(&e))?;
+    line.push(b'\n');
+    Ok(line.into())
+}
+
+impl From<RecordError> for Problem {
+    fn from(e: RecordError) -> Self {
+        match e {
+            RecordError::Open(e) => e.into(),
+            RecordError::Over(e) => e.into(),
+            RecordError::Deleted => Self::deleted(),
+            e @ (RecordError::Unavailable(_) | RecordError::Behind) => Self::unavailable(&e),
+        }
+    }
+}
