@@ -5,6 +5,7 @@
 mod depth;
 mod desk;
 pub mod lint;
+pub mod pack;
 mod replica;
 mod roles;
 mod state_vector;

@@ -6,7 +6,7 @@
 use super::load::unavailable;
 use super::log_writer::{Change, DocumentChange};
 use super::{AppendError, LoadError, Store};
-use crate::id::DocumentId;
+use crate::id::{DocumentId, Seq};
 
 /// Whether a document is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,47 @@ pub enum DocumentStatus {
     Deleted,
 }
 
+/// A document as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentSummary {
+    /// Its name.
+    pub id: DocumentId,
+    /// When it was made, in unix milliseconds.
+    pub created_at_ms: i64,
+    /// When it was deleted, in unix milliseconds; None: it is live.
+    pub deleted_at_ms: Option<i64>,
+    /// The last update of its log; 0 when it was never written.
+    pub last: Seq,
+    /// When the last update was taken, in unix milliseconds.
+    pub last_at_ms: Option<i64>,
+}
+
 impl Store {
+    /// The documents behind the one named `behind`, deleted ones too, in the order of the bytes of
+    /// their names; at most `limit`.
+    ///
+    /// # Errors
+    /// [`LoadError::Unavailable`].
+    pub async fn documents(
+        &self,
+        behind: Option<&DocumentId>,
+        limit: u32,
+    ) -> Result<Vec<DocumentSummary>, LoadError> {
+        // The newest row is never packed.
+        const DOCUMENTS: &str = "SELECT name, created_at, deleted_at, seq, at FROM documents \
+             LEFT JOIN updates ON document = id \
+             AND seq = (SELECT max(seq) FROM updates WHERE document = documents.id) \
+             WHERE name > ?1 ORDER BY name LIMIT ?2";
+
+        let rows: Vec<SummaryRow> = sqlx::query_as(DOCUMENTS)
+            .bind(behind.map_or("", DocumentId::as_str))
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        rows.into_iter().map(DocumentSummary::try_from).collect()
+    }
+
     /// Whether `document` is there now. One read; it may be outdated when it arrives, and what is
     /// written is judged by the writer.
     ///
@@ -67,5 +107,21 @@ impl Store {
     /// As [`Self::append`].
     pub async fn undelete(&self, document: DocumentId) -> Result<bool, AppendError> {
         self.change(Change::Document(document, DocumentChange::Undelete)).await
+    }
+}
+
+/// A row of the listing.
+type SummaryRow = (String, i64, Option<i64>, Option<i64>, Option<i64>);
+
+impl TryFrom<SummaryRow> for DocumentSummary {
+    type Error = LoadError;
+
+    fn try_from(row: SummaryRow) -> Result<Self, LoadError> {
+        let (name, created_at_ms, deleted_at_ms, last, last_at_ms) = row;
+        let id = DocumentId::parse(&name).map_err(|error| LoadError::Unavailable {
+            why: format!("{name:?} names no document: {error}"),
+        })?;
+        let last = Seq(last.unwrap_or(0).cast_unsigned());
+        Ok(Self { id, created_at_ms, deleted_at_ms, last, last_at_ms })
     }
 }

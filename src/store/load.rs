@@ -3,25 +3,15 @@
 //! Names are always bound, never put into the text of a statement. What cannot be read in full is
 //! an error: no caller ever gets a part of a document.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
 use super::error::result_code;
-use super::{LoadError, Stored};
-use crate::id::{DocumentId, Seq};
-
-/// The checksum of an update or a snapshot. A row that was moved to another document or another
-/// place is as wrong as one with a flipped bit; names have no NUL, so the parts cannot run
-/// together.
-pub(super) fn checksum(document: &DocumentId, seq: Seq, bytes: &[u8]) -> i64 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(document.as_str().as_bytes());
-    hasher.update(&[0]);
-    hasher.update(&seq.0.to_be_bytes());
-    hasher.update(bytes);
-    i64::from(hasher.finalize())
-}
+use super::{LoadError, Segment, Stored, StoredLog, checksum, segments};
+use crate::id::{ConnectionId, DocumentId, LogRow, Seq};
 
 /// One read that touches a table.
 pub(super) async fn check(readers: &SqlitePool) -> Result<(), LoadError> {
@@ -32,7 +22,24 @@ pub(super) async fn check(readers: &SqlitePool) -> Result<(), LoadError> {
     Ok(())
 }
 
-const FIND_DOCUMENT: &str = "SELECT id, deleted_at IS NOT NULL FROM documents WHERE name = ?1";
+/// The key of `document`, if it is there.
+pub(super) async fn find_live(
+    view: &mut SqliteConnection,
+    document: &DocumentId,
+) -> Result<Option<i64>, LoadError> {
+    const FIND: &str = "SELECT id, deleted_at IS NOT NULL FROM documents WHERE name = ?1";
+
+    let found: Option<(i64, bool)> = sqlx::query_as(FIND)
+        .bind(document.as_str())
+        .fetch_optional(view)
+        .await
+        .map_err(unavailable)?;
+    match found {
+        Some((_, true)) => Err(LoadError::Deleted),
+        Some((row, false)) => Ok(Some(row)),
+        None => Ok(None),
+    }
+}
 
 /// See [`Store::load`](super::Store::load).
 pub(super) async fn load(
@@ -42,31 +49,42 @@ pub(super) async fn load(
 ) -> Result<Stored, LoadError> {
     // One transaction, so that snapshot and tail are of the same moment.
     let mut view = readers.begin().await.map_err(unavailable)?;
-    let found: Option<(i64, bool)> = sqlx::query_as(FIND_DOCUMENT)
-        .bind(document.as_str())
-        .fetch_optional(&mut *view)
-        .await
-        .map_err(unavailable)?;
-    let row = match found {
-        None => return Ok(Stored::default()),
-        Some((_, true)) => return Err(LoadError::Deleted),
-        Some((row, false)) => row,
+    let Some(row) = find_live(&mut view, document).await? else {
+        return Ok(Stored::default());
     };
     let snapshot = load_sound_snapshot(&mut view, document, row, below).await?;
     let base = snapshot.as_ref().map_or(Seq(0), |(seq, _)| *seq);
-    let tail = load_tail(&mut view, document, row, base).await?;
-    if tail.is_empty() && snapshot.is_some() {
-        expect_update(&mut view, document, row, base).await?;
+    let mut tail = Vec::new();
+    let range = Range { document, row, after: base, until: SEQ_MAX };
+    let (segments, last) = range.read(&mut view, |row| tail.push(row.bytes)).await?;
+    if last < base {
+        return Err(corrupt(document, base, "is missing, though a snapshot has it"));
     }
-    let last = Seq(base.0 + tail.len() as u64);
     let tail_bytes = tail.iter().map(Bytes::len).sum();
-    Ok(Stored { snapshot, tail, last, tail_bytes })
+    Ok(Stored { snapshot, segments, tail, last, tail_bytes })
+}
+
+/// See [`Store::read_log`](super::Store::read_log).
+pub(super) async fn read_log(
+    readers: &SqlitePool,
+    document: &DocumentId,
+    after: Seq,
+    until: Seq,
+) -> Result<StoredLog, LoadError> {
+    let mut view = readers.begin().await.map_err(unavailable)?;
+    let Some(row) = find_live(&mut view, document).await? else {
+        return Ok(StoredLog::default());
+    };
+    let mut rows = Vec::new();
+    let range = Range { document, row, after: after.min(SEQ_MAX), until: until.min(SEQ_MAX) };
+    let (segments, last) = range.read(&mut view, |row| rows.push(row)).await?;
+    Ok(StoredLog { segments, rows, last })
 }
 
 const SNAPSHOTS_BELOW: &str =
     "SELECT seq FROM snapshots WHERE document = ?1 AND seq < ?2 ORDER BY seq DESC";
 
-const SNAPSHOT: &str = "SELECT bytes, checksum FROM snapshots WHERE document = ?1 AND seq = ?2";
+const SNAPSHOT: &str = "SELECT at, bytes, checksum FROM snapshots WHERE document = ?1 AND seq = ?2";
 
 /// The newest snapshot below `below` that can be read and whose checksum is right.
 async fn load_sound_snapshot(
@@ -84,10 +102,12 @@ async fn load_sound_snapshot(
         .map_err(unavailable)?;
     for seq in seqs {
         let at = Seq(seq.cast_unsigned());
-        let stored: Result<(Vec<u8>, i64), _> =
+        let stored: Result<(i64, Vec<u8>, i64), _> =
             sqlx::query_as(SNAPSHOT).bind(row).bind(seq).fetch_one(&mut *view).await;
         match stored {
-            Ok((bytes, sum)) if checksum(document, at, &bytes) == sum => {
+            Ok((at_ms, bytes, sum))
+                if checksum::is_of_snapshot(sum, document, at, at_ms, &bytes) =>
+            {
                 return Ok(Some((at, bytes.into())));
             }
             Err(error) if !is_damage(&error) => return Err(unavailable(error)),
@@ -101,53 +121,102 @@ async fn load_sound_snapshot(
     Ok(None)
 }
 
-const UPDATES_AFTER: &str = "SELECT seq, bytes, checksum FROM updates \
-     WHERE document = ?1 AND seq > ?2 ORDER BY seq";
+/// The greatest place that the database can hold.
+const SEQ_MAX: Seq = Seq(i64::MAX.cast_unsigned() - 1);
 
-/// Every update after `base`, each checked.
-async fn load_tail(
-    view: &mut SqliteConnection,
-    document: &DocumentId,
-    row: i64,
-    base: Seq,
-) -> Result<Vec<Bytes>, LoadError> {
-    let mut rows = sqlx::query_as::<_, (i64, Vec<u8>, i64)>(UPDATES_AFTER)
-        .bind(row)
-        .bind(base.0.cast_signed())
-        .fetch(view);
-    let mut tail = Vec::new();
-    loop {
-        let next = Seq(base.0 + tail.len() as u64 + 1);
-        let row =
-            rows.try_next().await.map_err(|error| damaged_or_unavailable(document, next, error))?;
-        let Some((seq, bytes, sum)) = row else {
-            return Ok(tail);
-        };
-        if seq.cast_unsigned() != next.0 {
-            return Err(corrupt(document, next, "is missing"));
+/// A part of a document's log: everything after `after`, up to `until`.
+pub(super) struct Range<'a> {
+    pub(super) document: &'a DocumentId,
+    /// Key of the document.
+    pub(super) row: i64,
+    pub(super) after: Seq,
+    /// At most [`SEQ_MAX`].
+    pub(super) until: Seq,
+}
+
+impl Range<'_> {
+    /// Reads the segments that reach into the range, then hands out the rows of `updates` in it.
+    /// Everything is checked; a gap is damage. The second result is the last update of the log,
+    /// whatever the range.
+    async fn read(
+        &self,
+        view: &mut SqliteConnection,
+        take: impl FnMut(LogRow),
+    ) -> Result<(Vec<Segment>, Seq), LoadError> {
+        let next = Seq(self.after.0 + 1);
+        let damaged = |error| damaged_or_unavailable(self.document, next, error);
+        let packed = segments::last_packed(view, self.row).await.map_err(damaged)?;
+        let last = last_row(view, self.row).await.map_err(damaged)?;
+        if last <= packed && packed > Seq(0) {
+            // The newest update is never packed.
+            return Err(corrupt(self.document, Seq(packed.0 + 1), "is missing"));
         }
-        if checksum(document, next, &bytes) != sum {
-            return Err(corrupt(document, next, "does not match its checksum"));
+        let segments = segments::read(view, self).await?;
+        let base = segments.last().map_or(self.after, |segment| segment.last);
+        let read = self.read_rows(view, base.max(packed), take).await?;
+        if base < packed.min(self.until) {
+            return Err(corrupt(self.document, Seq(base.0 + 1), "is missing"));
         }
-        tail.push(Bytes::from(bytes));
+        if read < last.min(self.until) {
+            return Err(corrupt(self.document, Seq(read.0 + 1), "is missing"));
+        }
+        Ok((segments, last))
+    }
+
+    /// Hands out the rows after `base`; gives the place of the last.
+    async fn read_rows(
+        &self,
+        view: &mut SqliteConnection,
+        base: Seq,
+        mut take: impl FnMut(LogRow),
+    ) -> Result<Seq, LoadError> {
+        const ROWS: &str = "SELECT seq, at, author, connection, bytes, checksum FROM updates \
+             WHERE document = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq";
+
+        let mut rows = sqlx::query_as::<_, (i64, i64, Option<String>, i64, Vec<u8>, i64)>(ROWS)
+            .bind(self.row)
+            .bind(base.0.cast_signed())
+            .bind(self.until.0.cast_signed())
+            .fetch(view);
+        let mut read = base;
+        let mut known: Option<Arc<str>> = None;
+        loop {
+            let next = Seq(read.0 + 1);
+            let found = rows.try_next().await;
+            let found = found.map_err(|e| damaged_or_unavailable(self.document, next, e))?;
+            let Some((seq, at_ms, author, connection, bytes, sum)) = found else {
+                return Ok(read);
+            };
+            if seq.cast_unsigned() != next.0 {
+                return Err(corrupt(self.document, next, "is missing"));
+            }
+            // Most updates have the author of the one before.
+            if known.as_deref() != author.as_deref() {
+                known = author.map(Arc::from);
+            }
+            let row = LogRow {
+                seq: next,
+                at_ms,
+                author: known.clone(),
+                connection: ConnectionId(connection.cast_unsigned()),
+                bytes: bytes.into(),
+            };
+            if !checksum::is_of_row(sum, self.document, &row) {
+                return Err(corrupt(self.document, next, "does not match its checksum"));
+            }
+            take(row);
+            read = next;
+        }
     }
 }
 
-/// A snapshot at the end of the log: the log must reach it, or its last updates are lost.
-async fn expect_update(
-    view: &mut SqliteConnection,
-    document: &DocumentId,
-    row: i64,
-    seq: Seq,
-) -> Result<(), LoadError> {
-    let found: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM updates WHERE document = ?1 AND seq = ?2")
-            .bind(row)
-            .bind(seq.0.cast_signed())
-            .fetch_optional(view)
-            .await
-            .map_err(|error| damaged_or_unavailable(document, seq, error))?;
-    found.map(drop).ok_or_else(|| corrupt(document, seq, "is missing, though a snapshot has it"))
+/// The last update that is not packed; 0 if there is none.
+pub(super) async fn last_row(view: &mut SqliteConnection, row: i64) -> Result<Seq, sqlx::Error> {
+    let last: Option<i64> = sqlx::query_scalar("SELECT max(seq) FROM updates WHERE document = ?1")
+        .bind(row)
+        .fetch_one(view)
+        .await?;
+    Ok(Seq(last.unwrap_or(0).cast_unsigned()))
 }
 
 const SNAPSHOT_AT: &str = "SELECT bytes FROM snapshots JOIN documents ON documents.id = document \
@@ -175,16 +244,21 @@ pub(super) fn unavailable(error: sqlx::Error) -> LoadError {
 /// Whether the database file itself is damaged at this place.
 fn is_damage(error: &sqlx::Error) -> bool {
     const SQLITE_CORRUPT: i32 = 11;
-    result_code(error) == Some(SQLITE_CORRUPT)
+    // A value of a wrong type can only come from a damaged row: the tables are STRICT.
+    matches!(error, sqlx::Error::ColumnDecode { .. }) || result_code(error) == Some(SQLITE_CORRUPT)
 }
 
-fn damaged_or_unavailable(document: &DocumentId, seq: Seq, error: sqlx::Error) -> LoadError {
+pub(super) fn damaged_or_unavailable(
+    document: &DocumentId,
+    seq: Seq,
+    error: sqlx::Error,
+) -> LoadError {
     if is_damage(&error) {
         return corrupt(document, seq, "cannot be read, because the database file is damaged");
     }
     unavailable(error)
 }
 
-fn corrupt(document: &DocumentId, seq: Seq, what: &str) -> LoadError {
+pub(super) fn corrupt(document: &DocumentId, seq: Seq, what: &str) -> LoadError {
     LoadError::Corrupt { document: document.clone(), seq, what: what.into() }
 }

@@ -24,8 +24,9 @@ use super::links::LinkChange;
 use super::open::Opened;
 use super::revocations::RevocationChange;
 use super::transaction::{self, Answers, Committed, Done, Head};
+use super::versions::VersionChange;
 use super::wal::{Waiting, WalFile, WalSyncer};
-use super::{AppendError, Durability, LogRecord, State, StoreOptions};
+use super::{AppendError, Durability, LogRecord, Segment, State, StoreOptions};
 use crate::id::{DocumentId, Seq};
 
 /// Documents whose place in the log is remembered; past that all are asked for anew.
@@ -88,6 +89,12 @@ pub(super) enum DocumentChange {
         record: LogRecord,
         reason: String,
     },
+    WriteSegment(Segment),
+    ReplaceSegments {
+        old: Vec<(Seq, Seq)>,
+        new: Vec<Segment>,
+    },
+    Version(VersionChange),
 }
 
 impl Change {
@@ -107,7 +114,12 @@ impl DocumentChange {
             }
             Self::Snapshot { bytes, .. } => ROW_BYTES + bytes.len(),
             Self::Quarantine { record, .. } => ROW_BYTES + record.bytes.len(),
-            Self::Create { .. }
+            Self::WriteSegment(segment) => ROW_BYTES + segment.bytes.len(),
+            Self::ReplaceSegments { new, .. } => {
+                new.iter().map(|segment| ROW_BYTES + segment.bytes.len()).sum()
+            }
+            Self::Version(_)
+            | Self::Create { .. }
             | Self::Delete { .. }
             | Self::Undelete
             | Self::ThinSnapshots { .. }
@@ -116,15 +128,18 @@ impl DocumentChange {
     }
 
     /// Whether a deleted document refuses it. What only removes a snapshot, which is a cache, ends
-    /// the work on one that was written before.
+    /// the work on one that was written before; packing adds nothing.
     pub(super) fn adds(&self) -> bool {
         match self {
             Self::Create { .. }
             | Self::Append(_)
             | Self::Snapshot { .. }
-            | Self::Quarantine { .. } => true,
+            | Self::Quarantine { .. }
+            | Self::Version(_) => true,
             Self::Delete { .. }
             | Self::Undelete
+            | Self::WriteSegment(_)
+            | Self::ReplaceSegments { .. }
             | Self::ThinSnapshots { .. }
             | Self::DropSnapshot { .. } => false,
         }
@@ -137,7 +152,10 @@ impl DocumentChange {
             Self::Snapshot { .. }
             | Self::ThinSnapshots { .. }
             | Self::DropSnapshot { .. }
-            | Self::Quarantine { .. } => false,
+            | Self::Quarantine { .. }
+            | Self::WriteSegment(_)
+            | Self::ReplaceSegments { .. }
+            | Self::Version(_) => false,
         }
     }
 }

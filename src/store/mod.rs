@@ -2,7 +2,8 @@
 //!
 //! The contract:
 //! - **Order.** The updates of a document have `seq` 1, 2, 3 … without gaps, in the order in which
-//!   [`Store::append`] was called. A row is never rewritten. Restarts do not change that.
+//!   [`Store::append`] was called. A row is never rewritten, only packed with its neighbours into a
+//!   [`Segment`], which then stands for them. Restarts do not change that.
 //! - **Durable.** With [`Durability::Disk`] an answered append is on disk (fsync) before the
 //!   answer. With [`Durability::Process`] it then survives the death of this process, and it
 //!   survives a power cut once [`Commit::durable`] resolves to `Ok`. Whoever acknowledges to a
@@ -21,6 +22,7 @@
 //!
 //! Only this module has SQL. It knows nothing of what the bytes mean.
 
+mod checksum;
 mod documents;
 mod error;
 mod links;
@@ -28,7 +30,9 @@ mod load;
 mod log_writer;
 mod open;
 mod revocations;
+mod segments;
 mod transaction;
+mod versions;
 mod wal;
 
 #[cfg(test)]
@@ -45,14 +49,16 @@ use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use crate::config::Durability;
-use crate::id::{ConnectionId, DocumentId, Seq};
+use crate::id::{ConnectionId, DocumentId, LogRow, Seq};
 use log_writer::{Change, Command, DocumentChange, LogWriter, Request, Written};
 use open::Tuning;
 
-pub use documents::DocumentStatus;
+pub use documents::{DocumentStatus, DocumentSummary};
 pub use error::{AppendError, LoadError, OpenError};
 pub use links::{ENDED_LINKS_MAX, ShareLink};
 pub use revocations::{Revocation, RevocationKind};
+pub use segments::{Moment, Packable, Segment};
+pub use versions::{Version, VersionKind};
 
 /// The longest update or snapshot, in bytes. Longer ones are [`AppendError::Refused`]; `config`
 /// sets much smaller limits for what comes from the network.
@@ -104,12 +110,26 @@ pub struct Commit {
 pub struct Stored {
     /// The newest snapshot whose checksum is right.
     pub snapshot: Option<(Seq, Bytes)>,
-    /// The updates after the snapshot, in order.
+    /// The segments that hold updates after the snapshot, in order; the first may begin before it.
+    pub segments: Vec<Segment>,
+    /// The updates after snapshot and segments, in order.
     pub tail: Vec<Bytes>,
     /// The last update of the log; 0 when the document was never written.
     pub last: Seq,
     /// Sum of the lengths in `tail`.
     pub tail_bytes: usize,
+}
+
+/// A part of a document's log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoredLog {
+    /// The segments that reach into the part, whole, in order: the first may begin before it, the
+    /// last end after it.
+    pub segments: Vec<Segment>,
+    /// The rows of the part that are not packed, in order; they follow the segments.
+    pub rows: Vec<LogRow>,
+    /// The last update of the whole log; 0 when the document was never written.
+    pub last: Seq,
 }
 
 /// What the store has done since it was opened.
@@ -200,6 +220,22 @@ impl Store {
         below: Option<Seq>,
     ) -> Result<Stored, LoadError> {
         load::load(&self.readers, document, below).await
+    }
+
+    /// Reads the log of `document` after `after`, up to and with `until`, in one transaction.
+    ///
+    /// A document that was never written gives an empty [`StoredLog`]. What is in segments is
+    /// checked as a whole; unpacking is for the caller.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub async fn read_log(
+        &self,
+        document: &DocumentId,
+        after: Seq,
+        until: Seq,
+    ) -> Result<StoredLog, LoadError> {
+        load::read_log(&self.readers, document, after, until).await
     }
 
     /// Appends updates to the log of `document`, in order; all of them or none.

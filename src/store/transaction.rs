@@ -10,9 +10,8 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use sqlx::sqlite::SqliteConnection;
 
-use super::load::checksum;
 use super::log_writer::{Change, DocumentChange, Request};
-use super::{AppendError, LogRecord, QUARANTINE_ROWS_MAX};
+use super::{AppendError, LogRecord, QUARANTINE_ROWS_MAX, checksum, segments};
 use crate::id::{DocumentId, Seq};
 
 /// Where a document's log ends.
@@ -135,6 +134,27 @@ impl<'a> Batch<'a> {
             DocumentChange::Quarantine { record, reason } => {
                 self.quarantine(document, record, reason).await?;
             }
+            DocumentChange::WriteSegment(segment) => {
+                let Some(row) = head.row else { return Ok(Err(nothing_packed())) };
+                let end = head.last;
+                let written = segments::write(self.connection, document, row, end, segment).await?;
+                if let Err(error) = written {
+                    return Ok(Err(error));
+                }
+            }
+            DocumentChange::ReplaceSegments { old, new } => {
+                let Some(row) = head.row else { return Ok(Err(nothing_packed())) };
+                let replaced = segments::replace(self.connection, document, row, old, new).await?;
+                if let Err(error) = replaced {
+                    return Ok(Err(error));
+                }
+            }
+            DocumentChange::Version(change) => {
+                match change.write(self.connection, head.row, head.last).await? {
+                    Ok(written) => changed = written,
+                    Err(error) => return Ok(Err(error)),
+                }
+            }
         }
         Ok(Ok(Done { last: self.head(document).await?.last, changed }))
     }
@@ -193,7 +213,7 @@ impl<'a> Batch<'a> {
         let mut last = head.last;
         for record in records {
             last = Seq(last.0 + 1);
-            let checksum = checksum(document, last, &record.bytes);
+            let checksum = checksum::of_record(document, last, record);
             self.rows.push(Row { document: row, seq: last, checksum, record });
         }
         self.heads.insert(document.clone(), Head { last, ..head });
@@ -217,7 +237,7 @@ impl<'a> Batch<'a> {
             .bind(seq.0.cast_signed())
             .bind(at_ms)
             .bind(bytes.as_ref())
-            .bind(checksum(document, seq, bytes))
+            .bind(checksum::of_snapshot(document, seq, at_ms, bytes))
             .execute(&mut *self.connection)
             .await?;
         Ok(())
@@ -274,12 +294,19 @@ impl<'a> Batch<'a> {
     }
 }
 
+fn nothing_packed() -> AppendError {
+    AppendError::Refused { why: "the document has no updates that could be packed".into() }
+}
+
 async fn load_head(
     connection: &mut SqliteConnection,
     document: &DocumentId,
 ) -> Result<Head, sqlx::Error> {
+    // The newest row is never packed; where it was removed by hand, its number is not given again
+    // to what is packed.
     const HEAD: &str = "SELECT id, \
-         coalesce((SELECT max(seq) FROM updates WHERE document = documents.id), 0), \
+         max(coalesce((SELECT max(seq) FROM updates WHERE document = documents.id), 0), \
+             coalesce((SELECT max(last) FROM segments WHERE document = documents.id), 0)), \
          deleted_at IS NOT NULL FROM documents WHERE name = ?1";
 
     let found: Option<(i64, i64, bool)> =

@@ -10,6 +10,8 @@ mod failures;
 mod log;
 mod migration;
 mod opening;
+mod packing;
+mod versions;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
