@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,7 +27,7 @@ use super::revocations::RevocationChange;
 use super::transaction::{self, Answers, Committed, Done, Head};
 use super::versions::VersionChange;
 use super::wal::{Waiting, WalFile, WalSyncer};
-use super::{AppendError, Durability, LogRecord, Segment, State, StoreOptions};
+use super::{AppendError, Durability, LogRecord, Segment, State, StoreOptions, seal};
 use crate::id::{DocumentId, Seq};
 
 /// Documents whose place in the log is remembered; past that all are asked for anew.
@@ -204,6 +205,8 @@ pub(super) struct LogWriter {
     heads: HashMap<DocumentId, Head>,
     batch_bytes_max: usize,
     state: Arc<State>,
+    /// The database file.
+    path: PathBuf,
     /// Held as long as anything can be written.
     _lock: File,
 }
@@ -224,6 +227,7 @@ impl LogWriter {
             heads: HashMap::new(),
             batch_bytes_max: options.batch_bytes_max,
             state,
+            path: opened.path,
             _lock: opened.lock,
         }
     }
@@ -370,7 +374,7 @@ impl LogWriter {
         self.heads.extend(heads);
     }
 
-    /// Ends in order: everything durable, readers gone, WAL folded in, lock released.
+    /// Ends in order: everything durable, readers gone, WAL folded in, file sealed, lock released.
     async fn finish(mut self) {
         if let Some(syncer) = self.syncer.take() {
             syncer.close().await;
@@ -388,6 +392,23 @@ impl LogWriter {
         // The last connection to close folds the WAL into the database and removes it.
         if let Err(error) = connection.close().await {
             tracing::warn!(%error, "closing the database failed; the next start recovers its WAL");
+            return;
+        }
+        self.seal().await;
+    }
+
+    /// Seals the database file, unless another program still has it open.
+    async fn seal(&self) {
+        let path = self.path.clone();
+        let sealed = tokio::task::spawn_blocking(move || {
+            if seal::beside(&path, "-wal").exists() {
+                return Ok(());
+            }
+            seal::write(&path)
+        });
+        let sealed = sealed.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+        if let Err(error) = sealed {
+            tracing::warn!(%error, "the database could not be sealed");
         }
     }
 }

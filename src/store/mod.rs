@@ -30,6 +30,7 @@ mod load;
 mod log_writer;
 mod open;
 mod revocations;
+mod seal;
 mod segments;
 mod transaction;
 mod versions;

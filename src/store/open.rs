@@ -2,7 +2,6 @@
 //!
 //! The rule: what is not ours, or is newer than this program, is left exactly as it is.
 
-use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,7 +15,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection};
 
 use super::wal::{SyncFile, WalFile};
-use super::{Durability, OpenError, StoreOptions, load};
+use super::{Durability, OpenError, StoreOptions, load, seal};
 
 /// How long a statement waits for a lock of another program.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -57,6 +56,8 @@ pub(super) struct Opened {
     pub(super) connect_writer: SqliteConnectOptions,
     pub(super) readers: SqlitePool,
     pub(super) wal: WalFile,
+    /// The database file, without links.
+    pub(super) path: PathBuf,
     pub(super) lock: File,
 }
 
@@ -69,6 +70,7 @@ pub(super) async fn open(options: &StoreOptions, tuning: Tuning) -> Result<Opene
         |error: sqlx::Error| OpenError::Database { path: path.clone(), why: error.to_string() };
 
     refuse_foreign(&connect, &path).await?;
+    seal::remove(&path).map_err(|source| OpenError::File { path: seal::path(&path), source })?;
     let connect_writer = writer_options(connect.clone(), options.durability, &tuning);
     let mut writer = connect_writer.connect().await.map_err(database_error)?;
     set_wal_mode(&mut writer, &path).await?;
@@ -92,7 +94,7 @@ pub(super) async fn open(options: &StoreOptions, tuning: Tuning) -> Result<Opene
     let wal = WalFile::open(&path, tuning.sync_file)
         .and_then(|wal| wal.sync().map(|()| wal))
         .map_err(|source| OpenError::File { path: path.clone(), source })?;
-    Ok(Opened { writer, connect_writer, readers, wal, lock })
+    Ok(Opened { writer, connect_writer, readers, wal, path, lock })
 }
 
 /// What a killed process has committed without an fsync is served from now on as saved. Folding the
@@ -132,7 +134,7 @@ fn private_directories() -> DirBuilder {
     builder
 }
 
-fn private_file() -> OpenOptions {
+pub(super) fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true);
     #[cfg(unix)]
@@ -143,9 +145,7 @@ fn private_file() -> OpenOptions {
 /// Takes the lock beside the database. The system frees it when the process ends, however it ends;
 /// the file stays, because removing it would let two servers lock two files of the same name.
 fn take_lock(database: &Path) -> Result<File, OpenError> {
-    let mut name = OsString::from(database);
-    name.push(".lock");
-    let path = PathBuf::from(name);
+    let path = seal::beside(database, ".lock");
     let file = match private_file().create(true).truncate(false).open(&path) {
         Ok(file) => file,
         Err(source) => return Err(OpenError::File { path, source }),

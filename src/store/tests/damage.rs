@@ -7,6 +7,12 @@ async fn damaged_and_missing_updates_are_noticed() {
     let damages = [
         ("UPDATE updates SET bytes = x'00' WHERE seq = 3 AND document = 1", 3),
         ("UPDATE updates SET checksum = checksum + 1 WHERE seq = 5 AND document = 1", 5),
+        ("UPDATE updates SET at = at + 1 WHERE seq = 3 AND document = 1", 3),
+        ("UPDATE updates SET author = 'bo' WHERE seq = 3 AND document = 1", 3),
+        ("UPDATE updates SET author = '' WHERE seq = 3 AND document = 1", 3),
+        ("UPDATE updates SET connection = 8 WHERE seq = 3 AND document = 1", 3),
+        // Not an older kind of checksum, which covers less.
+        ("UPDATE updates SET checksum = checksum - (1 << 32) WHERE document = 1", 1),
         ("DELETE FROM updates WHERE seq = 2 AND document = 1", 2),
         ("UPDATE updates SET seq = 9 WHERE seq = 5 AND document = 1", 5),
         // Rows of another document.
@@ -98,6 +104,9 @@ async fn a_damaged_snapshot_is_passed_over() {
 
     place.sql("UPDATE snapshots SET bytes = x'01' WHERE seq = 8").await;
     assert_eq!(load(&store, "a").await.snapshot.map(|(seq, _)| seq), Some(Seq(4)));
+    place.sql("UPDATE snapshots SET at = at + 1 WHERE seq = 4").await;
+    let stored = load(&store, "a").await;
+    assert_eq!((stored.snapshot, stored.tail.len()), (None, 10));
     place.sql("UPDATE snapshots SET checksum = 0").await;
     let stored = load(&store, "a").await;
     assert_eq!((stored.snapshot, stored.tail.len()), (None, 10));
