@@ -5,6 +5,7 @@
 mod depth;
 mod desk;
 pub mod lint;
+mod past;
 mod replica;
 mod roles;
 mod state_vector;
@@ -12,6 +13,7 @@ mod typist;
 
 pub use desk::{BeyondTheEnd, Desk};
 pub use lint::{LintLimits, Summary};
+pub use past::{Author, Past, PastError};
 pub use replica::{Broken, Fingerprint, Integrated, Linted, Replica, RestoreError, Verdict};
 pub use state_vector::StateVector;
 pub use typist::Typist;
