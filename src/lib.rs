@@ -11,6 +11,7 @@ pub mod config;
 pub mod crdt;
 pub mod document;
 pub mod fanout;
+pub mod history;
 pub mod http;
 pub mod hub;
 pub mod id;

@@ -6,6 +6,7 @@ mod depth;
 mod desk;
 pub mod lint;
 pub mod pack;
+mod past;
 mod replica;
 mod roles;
 mod state_vector;
@@ -13,6 +14,7 @@ mod typist;
 
 pub use desk::{BeyondTheEnd, Desk};
 pub use lint::{LintLimits, Summary};
+pub use past::{Author, Past, PastError};
 pub use replica::{Broken, Fingerprint, Integrated, Linted, Replica, RestoreError, Verdict};
 pub use state_vector::StateVector;
 pub use typist::Typist;

@@ -159,12 +159,22 @@ impl Replica {
                 .replay(std::iter::once(snapshot))
                 .map_err(|(_, reason)| RestoreError::Snapshot(reason))?;
         }
-        for (number, chunk) in tail.chunks(RESTORE_CHUNK).enumerate() {
-            replica.replay(chunk.iter().map(Bytes::as_ref)).map_err(|(index, reason)| {
+        replica.replay_all(tail)?;
+        Ok(replica)
+    }
+
+    /// Integrates stored updates that follow what is there.
+    ///
+    /// # Errors
+    /// [`RestoreError::Update`]; the replica is not to be used any more.
+    pub fn replay_all(&mut self, updates: &[Bytes]) -> Result<(), RestoreError> {
+        (self.full, self.same) = (None, None);
+        for (number, chunk) in updates.chunks(RESTORE_CHUNK).enumerate() {
+            self.replay(chunk.iter().map(Bytes::as_ref)).map_err(|(index, reason)| {
                 RestoreError::Update { index: number * RESTORE_CHUNK + index, reason }
             })?;
         }
-        Ok(replica)
+        Ok(())
     }
 
     /// The next clock expected of a client id.
@@ -276,6 +286,20 @@ impl Replica {
         }
         let same = self.same.get_or_insert_with(|| txn.encode_diff_v1(&vector.0).into());
         same.clone()
+    }
+
+    /// What has come since it was as `before`, as one update: unlike a difference between two
+    /// replicas, with no deletion that was there already.
+    pub fn encode_since(&self, before: &Fingerprint) -> Bytes {
+        let txn = self.doc.transact();
+        let mut deletes = txn.snapshot().delete_set;
+        deletes.diff_with(&before.0.delete_set);
+        let whole = txn.encode_diff_v1(&before.0.state_map);
+        // The deletions come last.
+        let all = txn.snapshot().delete_set.encode_v1().len();
+        let mut update = whole[..whole.len() - all].to_vec();
+        update.extend(deletes.encode_v1());
+        update.into()
     }
 
     /// What a snapshot of the replica as it is now must hold.

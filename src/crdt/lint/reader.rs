@@ -39,7 +39,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Bytes read so far.
-    pub(super) fn at(&self) -> usize {
+    pub(in crate::crdt) fn at(&self) -> usize {
         self.at
     }
 
@@ -51,13 +51,13 @@ impl<'a> Reader<'a> {
         self.bytes.len() - self.at
     }
 
-    fn byte(&mut self) -> Result<u8, LintError> {
+    pub(in crate::crdt) fn byte(&mut self) -> Result<u8, LintError> {
         let byte = *self.bytes.get(self.at).ok_or(LintError::Truncated { at: self.at })?;
         self.at += 1;
         Ok(byte)
     }
 
-    fn take(&mut self, len: usize) -> Result<&'a [u8], LintError> {
+    pub(in crate::crdt) fn take(&mut self, len: usize) -> Result<&'a [u8], LintError> {
         if len > self.left() {
             return Err(LintError::Truncated { at: self.bytes.len() });
         }
@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A declared count of things that take at least `bytes_min` each.
-    pub(super) fn count(&mut self, bytes_min: usize) -> Result<usize, LintError> {
+    pub(in crate::crdt) fn count(&mut self, bytes_min: usize) -> Result<usize, LintError> {
         let count = self.number(NUMBER_END)? as usize;
         if count > self.left() / bytes_min {
             return Err(LintError::Truncated { at: self.bytes.len() });
@@ -101,20 +101,25 @@ impl<'a> Reader<'a> {
         Ok(count)
     }
 
-    pub(super) fn client(&mut self) -> Result<u64, LintError> {
+    pub(in crate::crdt) fn client(&mut self) -> Result<u64, LintError> {
         self.number(CLIENT_END)
     }
 
-    pub(super) fn clock(&mut self) -> Result<u32, LintError> {
+    pub(in crate::crdt) fn clock(&mut self) -> Result<u32, LintError> {
         Ok(self.number(CLOCK_END)? as u32)
     }
 
-    fn place(&mut self) -> Result<Place, LintError> {
+    pub(in crate::crdt) fn place(&mut self) -> Result<Place, LintError> {
         Ok(Place { client: self.client()?, clock: self.clock()? })
     }
 
     /// The clocks that `len` units take up from `start`.
-    pub(super) fn span(&self, client: u64, start: u32, len: u64) -> Result<Span, LintError> {
+    pub(in crate::crdt) fn span(
+        &self,
+        client: u64,
+        start: u32,
+        len: u64,
+    ) -> Result<Span, LintError> {
         let end = u64::from(start) + len;
         if end >= CLOCK_END {
             return Err(self.malformed("clock out of range"));
@@ -122,12 +127,12 @@ impl<'a> Reader<'a> {
         Ok(Span { client, start, end: end as u32 })
     }
 
-    fn buffer(&mut self) -> Result<&'a [u8], LintError> {
+    pub(in crate::crdt) fn buffer(&mut self) -> Result<&'a [u8], LintError> {
         let len = self.count(1)?;
         self.take(len)
     }
 
-    fn string(&mut self) -> Result<&'a str, LintError> {
+    pub(in crate::crdt) fn string(&mut self) -> Result<&'a str, LintError> {
         let bytes = self.buffer()?;
         std::str::from_utf8(bytes).map_err(|_| self.malformed("text that is not UTF-8"))
     }

@@ -1,0 +1,148 @@
+//! A document's whole past, to be read at any place of its log.
+//!
+//! Built once from the rows of the log and extended as rows come. Nothing is ever taken out of it
+//! ([`items`]), so reading a moment is one walk over the document ([`walk`]) and needs no replay.
+//!
+//! **Plain text** is what a person would copy:
+//! - A text is what it is. Formats and embedded values are not text.
+//! - Of XML, each innermost block is a line: an element without blocks in it. Blocks around it (lists,
+//!   quotes) add nothing, so a list item is one line. Cells of one row of a table are set apart by a tab.
+//!   Hard breaks are line ends. An element beside text is inline, and so is one whose name says so
+//!   (mentions, images); its own text counts.
+//! - Lexical keeps elements as texts with a `__type`; they are read in the same way.
+//! - Maps and arrays are not text, but the texts in them are, each on a line of its own: those of a
+//!   map in the order of the keys.
+//! - Roots come in the order of their names, each on a line of its own unless it has no text.
+//!
+//! **Kinds of roots** are in no update. They are told from what was ever in the list of the root:
+//! characters, formats or embeds make it a text, else elements or XML texts a fragment, else values
+//! or other types an array; a root that has only keys is a map.
+//!
+//! **Halves of a surrogate pair** that were torn apart at a moment are shown as U+FFFD, as by Yjs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::id::{ConnectionId, LogRow, Seq};
+
+use super::lint::{LintLimits, lint};
+
+mod decode;
+mod items;
+mod walk;
+
+use items::Items;
+use walk::{Views, Walk};
+
+/// Who wrote something.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Author {
+    /// The subject of a login.
+    User(Arc<str>),
+    /// There was no login: the connection that brought it.
+    Connection(ConnectionId),
+}
+
+impl Author {
+    /// Who brought a row of the log.
+    pub fn of(row: &LogRow) -> Self {
+        match &row.author {
+            Some(user) => Author::User(user.clone()),
+            None => Author::Connection(row.connection),
+        }
+    }
+}
+
+/// A row cannot be integrated. The past must not be used any more.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("row {seq} of the log cannot be integrated: {reason}")]
+pub struct PastError {
+    /// Which row it is.
+    pub seq: Seq,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Everything that was ever in a document. See the module.
+#[derive(Debug, Default)]
+pub struct Past {
+    items: Items,
+    rows: Vec<Row>,
+    authors: Vec<Author>,
+    numbers: HashMap<Author, u32>,
+}
+
+#[derive(Debug)]
+struct Row {
+    seq: Seq,
+    author: u32,
+}
+
+impl Past {
+    /// Of a document without a log.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in rows that follow those it has, in order. Costs about 1 µs for a keystroke.
+    ///
+    /// # Errors
+    /// A row is malformed, builds on something that no row brought, or is not after the one before
+    /// it. The past is to be dropped then: it holds a part of the row.
+    pub fn extend(&mut self, rows: &[LogRow]) -> Result<(), PastError> {
+        for row in rows {
+            self.take(row).map_err(|reason| PastError { seq: row.seq, reason })?;
+        }
+        Ok(())
+    }
+
+    /// The last row it has; 0 if none.
+    pub fn last(&self) -> Seq {
+        self.rows.last().map_or(Seq(0), |row| row.seq)
+    }
+
+    /// Bytes of memory that it takes, about.
+    pub fn weight(&self) -> usize {
+        self.items.weight() + self.rows.capacity() * size_of::<Row>() + self.authors.len() * 128
+    }
+
+    /// The plain text as of a row: of one root, or of all.
+    pub fn text(&self, seq: Seq, root: Option<&str>) -> String {
+        let mut text = walk::PlainText::default();
+        Walk::new(&self.items, Views::one(self.seen(seq)), &mut text).document(root);
+        text.finish()
+    }
+
+    /// How many rows there are up to a place in the log.
+    fn seen(&self, seq: Seq) -> u32 {
+        self.rows.partition_point(|row| row.seq <= seq) as u32
+    }
+
+    fn take(&mut self, row: &LogRow) -> Result<(), String> {
+        if row.seq <= self.last() {
+            return Err(format!("it comes after row {}", self.last()));
+        }
+        let summary = lint(&row.bytes, &LintLimits::NONE).map_err(|e| e.to_string())?;
+        if !summary.fits(|client| self.items.known(client)) {
+            return Err("something that it builds on is missing".to_owned());
+        }
+        let number = u32::try_from(self.rows.len()).map_err(|_| "too many rows".to_owned())?;
+        self.items.insert(&decode::sections(&row.bytes)?, number)?;
+        for span in &summary.deletes {
+            self.items.delete(*span, number, |_| ());
+        }
+        let author = self.number(Author::of(row));
+        self.rows.push(Row { seq: row.seq, author });
+        Ok(())
+    }
+
+    fn number(&mut self, author: Author) -> u32 {
+        *self.numbers.entry(author).or_insert_with_key(|author| {
+            self.authors.push(author.clone());
+            self.authors.len() as u32 - 1
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

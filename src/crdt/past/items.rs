@@ -1,0 +1,612 @@
+//! Everything that was ever in a document, in the order of the document.
+//!
+//! Items are put where every Yjs client puts them, and are never taken out: each remembers the row
+//! that brought it and the row that deleted it first. What a document looked like after any number
+//! of rows is therefore a walk that leaves out what was not there yet and what was gone already.
+//! Items that a row deletes are cut where the deletion begins and ends, so that an item is always
+//! there as a whole or not at all.
+//!
+//! Source of the order: Yjs 13.6, `Item.integrate`; "YATA", Nicolaescu et al. 2016.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use yrs::Any;
+
+use super::super::lint::{Place, Span};
+use super::decode::{Found, Hang, Load, Section, TypeKind};
+
+/// In place of the number of an item, type or entry: there is none. In place of a row: never.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// Levels of nested types; twice what a document may have, because what came by the log was let in
+/// by a bound and not by an exact measure.
+const DEPTH_MAX: u32 = 1_024;
+
+const MISSING: &str = "something that it builds on is missing";
+
+/// One clock, its client id given by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Id {
+    pub(super) client: u32,
+    pub(super) clock: u32,
+}
+
+/// What an item holds; longer ones are kept elsewhere, this says where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// Nothing, and it stands in no list.
+    Gc,
+    /// Nothing any more, or nothing that is shown.
+    Blank,
+    /// UTF-16 units from here.
+    Text(u32),
+    /// Values from here, one for each clock.
+    Values(u32),
+    /// One value, inside a text.
+    Embed(u32),
+    /// Switches a format on or off.
+    Format(u32),
+    /// A type, by number.
+    Type(u32),
+}
+
+/// A run of clocks that came, stand and went together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Item {
+    pub(super) id: Id,
+    pub(super) len: u32,
+    origin: Option<Id>,
+    pub(super) right_origin: Option<Id>,
+    pub(super) left: u32,
+    pub(super) right: u32,
+    /// The type that it is in.
+    pub(super) parent: u32,
+    /// The entry of the type that it is in, if it is not in its list.
+    entry: u32,
+    /// Row that brought it, and row that deleted it first.
+    pub(super) inserted: u32,
+    pub(super) deleted: u32,
+    /// Row that wrote it first: another one than the row that brought it where text was moved or
+    /// came back.
+    pub(super) written: u32,
+    pub(super) content: Content,
+}
+
+/// A type: a list of items and entries that have keys.
+#[derive(Debug)]
+pub(super) struct Branch {
+    pub(super) kind: TypeKind,
+    pub(super) tag: Arc<str>,
+    pub(super) first: u32,
+    depth: u32,
+    /// Entries by key.
+    entries: BTreeMap<Arc<str>, u32>,
+    /// What was ever in its list.
+    holds: Holds,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Holds {
+    text: bool,
+    elements: bool,
+    values: bool,
+}
+
+/// What stands under one key: the last item is the value, those before it are former ones.
+#[derive(Debug)]
+struct Entry {
+    first: u32,
+    last: u32,
+}
+
+#[derive(Debug)]
+struct Client {
+    id: u64,
+    /// The next clock.
+    known: u32,
+    /// Items by their first clock.
+    items: BTreeMap<u32, u32>,
+}
+
+/// All items. See the module.
+#[derive(Debug, Default)]
+pub(super) struct Items {
+    clients: Vec<Client>,
+    numbers: HashMap<u64, u32>,
+    items: Vec<Item>,
+    branches: Vec<Branch>,
+    entries: Vec<Entry>,
+    roots: BTreeMap<Arc<str>, u32>,
+    units: Vec<u16>,
+    values: Vec<Any>,
+    formats: Vec<(Arc<str>, Any)>,
+    /// Of values and formats, about.
+    value_bytes: usize,
+}
+
+impl Items {
+    /// Puts the blocks of a row in their places. What is known already is passed over.
+    pub(super) fn insert(&mut self, sections: &[Section], row: u32) -> Result<(), String> {
+        let by_client: HashMap<u64, usize> = match sections {
+            [_] => HashMap::new(),
+            _ => sections.iter().enumerate().map(|(at, section)| (section.client, at)).collect(),
+        };
+        let mut next = vec![0; sections.len()];
+        for start in 0..sections.len() {
+            // Sections may build on each other both ways: the one that is waited for goes on by one
+            // block, then the one that waits is asked again.
+            let mut waiting = vec![start];
+            while let Some(&at) = waiting.last() {
+                let Some(found) = sections[at].blocks.get(next[at]) else {
+                    waiting.pop();
+                    continue;
+                };
+                let Some(client) = self.missing(found) else {
+                    self.place(found, row)?;
+                    next[at] += 1;
+                    if waiting.len() > 1 {
+                        waiting.pop();
+                    }
+                    continue;
+                };
+                let other = by_client.get(&client).copied();
+                let has_more = |other: &usize| next[*other] < sections[*other].blocks.len();
+                match other.filter(|other| !waiting.contains(other) && has_more(other)) {
+                    Some(other) => waiting.push(other),
+                    None => return Err(MISSING.to_owned()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that a row deletes clocks. Those that are gone already, or have no item, stay as they are.
+    pub(super) fn delete(&mut self, span: Span, row: u32, mut deleted: impl FnMut(u32)) {
+        let Some(&client) = self.numbers.get(&span.client) else {
+            return;
+        };
+        let end = span.end.min(self.clients[client as usize].known);
+        let mut clock = span.start;
+        while clock < end {
+            let mut item = self.find(Id { client, clock });
+            let found = self.items[item as usize];
+            if found.deleted == NONE && found.content != Content::Gc {
+                if found.id.clock < clock {
+                    item = self.split(item, clock - found.id.clock);
+                }
+                if found.id.clock + found.len > end {
+                    self.split(item, end - clock);
+                }
+                self.items[item as usize].deleted = row;
+                deleted(item);
+            }
+            clock = found.id.clock + found.len;
+        }
+    }
+
+    /// The next clock of a client id.
+    pub(super) fn known(&self, client: u64) -> u32 {
+        self.numbers.get(&client).map_or(0, |number| self.clients[*number as usize].known)
+    }
+
+    pub(super) fn item(&self, number: u32) -> &Item {
+        &self.items[number as usize]
+    }
+
+    pub(super) fn branch(&self, number: u32) -> &Branch {
+        &self.branches[number as usize]
+    }
+
+    /// How many items there are; they are numbered in the order in which they came or were cut off.
+    pub(super) fn count(&self) -> u32 {
+        self.items.len() as u32
+    }
+
+    pub(super) fn roots(&self) -> impl Iterator<Item = (&Arc<str>, u32)> {
+        self.roots.iter().map(|(name, branch)| (name, *branch))
+    }
+
+    pub(super) fn root(&self, name: &str) -> Option<u32> {
+        self.roots.get(name).copied()
+    }
+
+    /// The keys of a type in order, each with the first item under it.
+    pub(super) fn entries(&self, branch: u32) -> impl Iterator<Item = (&Arc<str>, u32)> {
+        self.branch(branch)
+            .entries
+            .iter()
+            .map(|(key, entry)| (key, self.entries[*entry as usize].first))
+    }
+
+    /// The last item that ever stood under a key.
+    pub(super) fn last_under(&self, branch: u32, key: &str) -> Option<u32> {
+        let entry = *self.branch(branch).entries.get(key)?;
+        Some(self.entries[entry as usize].last)
+    }
+
+    /// The items from this one to the end of its list or entry.
+    pub(super) fn from(&self, first: u32) -> impl Iterator<Item = (u32, &Item)> {
+        let next = |number: u32| (number != NONE).then(|| (number, self.item(number)));
+        std::iter::successors(next(first), move |(_, item)| next(item.right))
+    }
+
+    pub(super) fn units(&self, start: u32, len: u32) -> &[u16] {
+        &self.units[start as usize..][..len as usize]
+    }
+
+    pub(super) fn value(&self, at: u32) -> &Any {
+        &self.values[at as usize]
+    }
+
+    pub(super) fn format(&self, at: u32) -> &(Arc<str>, Any) {
+        &self.formats[at as usize]
+    }
+
+    /// Bytes that all this takes, about.
+    pub(super) fn weight(&self) -> usize {
+        // A tree is three quarters full; a branch is counted with what it is made of.
+        const INDEX_BYTES: usize = 12;
+        self.items.capacity() * size_of::<Item>()
+            + self.items.len() * INDEX_BYTES
+            + self.branches.capacity() * (size_of::<Branch>() + 16)
+            + self.entries.capacity() * (size_of::<Entry>() + 64)
+            + self.units.capacity() * 2
+            + self.clients.len() * 128
+            + self.value_bytes
+    }
+
+    /// The client id of a section that has to go on first.
+    fn missing(&self, found: &Found) -> Option<u64> {
+        let parent = match found.parent {
+            Hang::Item(place, _) => Some(place),
+            Hang::Beside | Hang::Root(..) => None,
+        };
+        let places = [found.origin, found.right_origin, parent];
+        let absent = places.into_iter().flatten().find(|p| p.clock >= self.known(p.client));
+        absent.map(|place| place.client)
+    }
+
+    /// Puts one block in its place.
+    fn place(&mut self, found: &Found, row: u32) -> Result<(), String> {
+        let Span { client, start, end } = found.span;
+        let client = self.client(client);
+        let known = self.clients[client as usize].known;
+        if end <= known {
+            return Ok(());
+        }
+        if start > known {
+            return Err(MISSING.to_owned());
+        }
+        let skip = known - start;
+        let origin = match skip {
+            0 => found.origin.map(|place| self.id(place)),
+            _ => Some(Id { client, clock: known - 1 }),
+        };
+        let right_origin = found.right_origin.map(|place| self.id(place));
+        let left = origin.map_or(NONE, |id| self.ending_at(id));
+        let right = right_origin.map_or(NONE, |id| self.starting_at(id));
+        let (parent, entry) = self.parent(found, left, right);
+        let is_gc = matches!(found.content, Load::Gc) || parent == NONE;
+        let depth = if is_gc { 0 } else { self.branches[parent as usize].depth };
+        let content = if is_gc { Content::Gc } else { self.load(&found.content, skip, depth)? };
+        let number = self.next_number()?;
+        self.items.push(Item {
+            id: Id { client, clock: known },
+            len: end - known,
+            origin,
+            right_origin,
+            left: NONE,
+            right: NONE,
+            parent,
+            entry,
+            inserted: row,
+            deleted: NONE,
+            written: row,
+            content,
+        });
+        let owner = &mut self.clients[client as usize];
+        owner.known = end;
+        owner.items.insert(known, number);
+        if !is_gc {
+            let left = self.settle(number, left, right);
+            self.link(number, left, row);
+        }
+        Ok(())
+    }
+
+    /// The type and the entry that a block belongs to; no type if that has been collected.
+    fn parent(&mut self, found: &Found, left: u32, right: u32) -> (u32, u32) {
+        let beside = |number: u32| (number != NONE).then(|| &self.items[number as usize]);
+        let neighbours = [beside(left), beside(right)];
+        if neighbours.iter().flatten().any(|item| item.content == Content::Gc) {
+            return (NONE, NONE);
+        }
+        if let Some(item) = neighbours.into_iter().flatten().next() {
+            return (item.parent, item.entry);
+        }
+        let (branch, key) = match found.parent {
+            Hang::Beside => return (NONE, NONE),
+            Hang::Root(name, key) => (self.root_or_new(name), key),
+            Hang::Item(place, key) => {
+                let id = self.id(place);
+                match self.items[self.find(id) as usize].content {
+                    Content::Type(branch) => (branch, key),
+                    _ => return (NONE, NONE),
+                }
+            }
+        };
+        (branch, key.map_or(NONE, |key| self.entry(branch, key)))
+    }
+
+    /// Between the neighbours that its author saw, others may have put items meanwhile: finds the
+    /// one that it comes after.
+    fn settle(&self, number: u32, mut left: u32, right: u32) -> u32 {
+        let item = &self.items[number as usize];
+        let mut other = match left {
+            NONE => self.first(item),
+            _ => self.items[left as usize].right,
+        };
+        if other == right {
+            return left;
+        }
+        let mut before = HashSet::new();
+        let mut conflicting = HashSet::new();
+        while other != NONE && other != right {
+            before.insert(other);
+            conflicting.insert(other);
+            let at = &self.items[other as usize];
+            let origin = at.origin.map(|id| self.find(id));
+            if item.origin == at.origin {
+                let id = |item: &Item| self.clients[item.id.client as usize].id;
+                if id(at) < id(item) {
+                    left = other;
+                    conflicting.clear();
+                } else if item.right_origin == at.right_origin {
+                    break;
+                }
+            } else if let Some(origin) = origin.filter(|origin| before.contains(origin)) {
+                if !conflicting.contains(&origin) {
+                    left = other;
+                    conflicting.clear();
+                }
+            } else {
+                break;
+            }
+            other = at.right;
+        }
+        left
+    }
+
+    /// Where the list or the entry of an item begins.
+    fn first(&self, item: &Item) -> u32 {
+        match item.entry {
+            NONE => self.branches[item.parent as usize].first,
+            entry => self.entries[entry as usize].first,
+        }
+    }
+
+    fn link(&mut self, number: u32, left: u32, row: u32) {
+        let item = self.items[number as usize];
+        let right = match left {
+            NONE => self.first(&item),
+            _ => self.items[left as usize].right,
+        };
+        if left != NONE {
+            self.items[left as usize].right = number;
+        } else if item.entry != NONE {
+            self.entries[item.entry as usize].first = number;
+        } else {
+            self.branches[item.parent as usize].first = number;
+        }
+        if right != NONE {
+            self.items[right as usize].left = number;
+        }
+        let linked = &mut self.items[number as usize];
+        (linked.left, linked.right) = (left, right);
+        if item.entry == NONE {
+            self.note(&item);
+            return;
+        }
+        // Of an entry only the last item is alive.
+        let outdated = if right == NONE {
+            self.entries[item.entry as usize].last = number;
+            left
+        } else {
+            number
+        };
+        if outdated != NONE {
+            let outdated = &mut self.items[outdated as usize];
+            outdated.deleted = outdated.deleted.min(row);
+        }
+    }
+
+    /// Notes what a list holds.
+    fn note(&mut self, item: &Item) {
+        let (mut text, mut elements, mut values) = (false, false, false);
+        match item.content {
+            Content::Text(_) | Content::Format(_) | Content::Embed(_) => text = true,
+            Content::Type(inner) => match self.branches[inner as usize].kind {
+                TypeKind::Element | TypeKind::XmlText => elements = true,
+                _ => values = true,
+            },
+            Content::Values(_) | Content::Blank => values = true,
+            Content::Gc => {}
+        }
+        let holds = &mut self.branches[item.parent as usize].holds;
+        holds.text |= text;
+        holds.elements |= elements;
+        holds.values |= values;
+    }
+
+    /// The kind of a root, which no update tells, from what was ever in it; `None` if nothing was.
+    pub(super) fn kind_of_root(&self, branch: u32) -> Option<TypeKind> {
+        let branch = self.branch(branch);
+        let Holds { text, elements, values } = branch.holds;
+        let kinds = [
+            (text, TypeKind::Text),
+            (elements, TypeKind::Fragment),
+            (!branch.entries.is_empty() && !values, TypeKind::Map),
+            (values, TypeKind::Array),
+        ];
+        kinds.into_iter().find(|(holds, _)| *holds).map(|(_, kind)| kind)
+    }
+
+    /// Keeps a content, from its clock `skip` on.
+    fn load(&mut self, content: &Load, skip: u32, depth: u32) -> Result<Content, String> {
+        Ok(match content {
+            Load::Gc => Content::Gc,
+            Load::Deleted | Load::Opaque => Content::Blank,
+            Load::Text(text) => {
+                let start = room(self.units.len())?;
+                self.units.extend(text.encode_utf16().skip(skip as usize));
+                Content::Text(start)
+            }
+            Load::Embed(value) => Content::Embed(self.keep(std::slice::from_ref(value))?),
+            Load::Values(values) => Content::Values(self.keep(&values[skip as usize..])?),
+            Load::Format(key, value) => {
+                let at = room(self.formats.len())?;
+                self.value_bytes += bytes_of(value) + key.len() + 16;
+                self.formats.push(((*key).into(), value.clone()));
+                Content::Format(at)
+            }
+            Load::Type(kind, tag) => {
+                if depth >= DEPTH_MAX {
+                    return Err(format!("elements are nested over {DEPTH_MAX} deep"));
+                }
+                Content::Type(self.new_branch(*kind, tag, depth + 1))
+            }
+        })
+    }
+
+    fn keep(&mut self, values: &[Any]) -> Result<u32, String> {
+        let at = room(self.values.len())?;
+        self.value_bytes += values.iter().map(bytes_of).sum::<usize>();
+        self.values.extend_from_slice(values);
+        Ok(at)
+    }
+
+    fn new_branch(&mut self, kind: TypeKind, tag: &str, depth: u32) -> u32 {
+        let holds = Holds::default();
+        let tag = tag.into();
+        self.branches.push(Branch {
+            kind,
+            tag,
+            first: NONE,
+            depth,
+            entries: BTreeMap::new(),
+            holds,
+        });
+        self.branches.len() as u32 - 1
+    }
+
+    fn root_or_new(&mut self, name: &str) -> u32 {
+        if let Some(root) = self.root(name) {
+            return root;
+        }
+        let root = self.new_branch(TypeKind::Fragment, "", 0);
+        self.roots.insert(name.into(), root);
+        root
+    }
+
+    fn entry(&mut self, branch: u32, key: &str) -> u32 {
+        let entries = &mut self.branches[branch as usize].entries;
+        if let Some(entry) = entries.get(key) {
+            return *entry;
+        }
+        let entry = self.entries.len() as u32;
+        self.entries.push(Entry { first: NONE, last: NONE });
+        entries.insert(key.into(), entry);
+        entry
+    }
+
+    fn client(&mut self, id: u64) -> u32 {
+        *self.numbers.entry(id).or_insert_with(|| {
+            self.clients.push(Client { id, known: 0, items: BTreeMap::new() });
+            self.clients.len() as u32 - 1
+        })
+    }
+
+    fn id(&mut self, place: Place) -> Id {
+        Id { client: self.client(place.client), clock: place.clock }
+    }
+
+    /// The item that holds a known clock.
+    pub(super) fn find(&self, id: Id) -> u32 {
+        let items = &self.clients[id.client as usize].items;
+        let found = items.range(..=id.clock).next_back();
+        *found.expect("every clock below the next one has an item").1
+    }
+
+    /// The item that ends with a clock, cut there if need be.
+    fn ending_at(&mut self, id: Id) -> u32 {
+        let number = self.find(id);
+        let item = &self.items[number as usize];
+        let keep = id.clock + 1 - item.id.clock;
+        if keep < item.len {
+            self.split(number, keep);
+        }
+        number
+    }
+
+    /// The item that starts with a clock, cut there if need be.
+    fn starting_at(&mut self, id: Id) -> u32 {
+        let number = self.find(id);
+        match id.clock - self.items[number as usize].id.clock {
+            0 => number,
+            keep => self.split(number, keep),
+        }
+    }
+
+    /// Cuts an item in two and returns the second part.
+    fn split(&mut self, number: u32, keep: u32) -> u32 {
+        let left = self.items[number as usize];
+        let id = Id { client: left.id.client, clock: left.id.clock + keep };
+        let content = match left.content {
+            Content::Text(start) => Content::Text(start + keep),
+            Content::Values(start) => Content::Values(start + keep),
+            other => other,
+        };
+        let origin = Some(Id { clock: id.clock - 1, ..id });
+        let part = Item { id, len: left.len - keep, origin, left: number, content, ..left };
+        let new = self.items.len() as u32;
+        self.items.push(part);
+        self.clients[id.client as usize].items.insert(id.clock, new);
+        let first = &mut self.items[number as usize];
+        first.len = keep;
+        if left.content == Content::Gc {
+            return new;
+        }
+        first.right = new;
+        if part.right != NONE {
+            self.items[part.right as usize].left = new;
+        } else if part.entry != NONE {
+            self.entries[part.entry as usize].last = new;
+        }
+        new
+    }
+
+    /// Items are numbered; a cut takes one number more for each block or deletion.
+    fn next_number(&self) -> Result<u32, String> {
+        room(self.items.len())
+    }
+}
+
+/// Numbers end far below [`NONE`], so that what is cut in the meantime has room as well.
+fn room(used: usize) -> Result<u32, String> {
+    u32::try_from(used).ok().filter(|used| *used < NONE / 2).ok_or("too much history".to_owned())
+}
+
+/// Bytes that a value takes, about.
+fn bytes_of(value: &Any) -> usize {
+    const EACH: usize = 24;
+    EACH + match value {
+        Any::String(text) => text.len(),
+        Any::Buffer(bytes) => bytes.len(),
+        Any::Array(values) => values.iter().map(bytes_of).sum(),
+        Any::Map(values) => {
+            values.iter().map(|(key, value)| key.len() + 40 + bytes_of(value)).sum()
+        }
+        _ => 0,
+    }
+}

@@ -1,0 +1,87 @@
+//! What the past shows is compared with a document that has integrated the same rows.
+
+use bytes::Bytes;
+use yrs::types::text::YChange;
+use yrs::updates::decoder::Decode;
+use yrs::{
+    Any, Array, ArrayPrelim, ArrayRef, ClientID, Doc, GetString, Map, MapPrelim, MapRef,
+    OffsetKind, Options, Out, ReadTxn, StateVector, Text, TextPrelim, TextRef, Transact,
+    TransactionMut, Update, Xml, XmlElementPrelim, XmlElementRef, XmlFragment, XmlFragmentRef,
+    XmlOut, XmlTextPrelim, XmlTextRef,
+};
+
+use super::*;
+
+mod session;
+
+use session::{Editor, rows_of};
+
+fn row(seq: u64, author: &str, bytes: impl Into<Bytes>) -> LogRow {
+    LogRow {
+        seq: Seq(seq),
+        at_ms: 1_000 * seq as i64,
+        author: Some(author.into()),
+        connection: ConnectionId(1),
+        bytes: bytes.into(),
+    }
+}
+
+fn past(rows: &[LogRow]) -> Past {
+    let mut past = Past::new();
+    past.extend(rows).expect("honest rows");
+    past
+}
+
+#[test]
+fn every_moment_of_random_sessions_shows_what_a_replay_shows() {
+    for seed in 0..150 {
+        let rows = rows_of(seed);
+        let past = past(&rows);
+        let replay = Editor::new(99);
+        assert_eq!(past.text(Seq(0), None), "", "seed {seed}");
+        for row in &rows {
+            replay.hear(&row.bytes);
+            let at = format!("seed {seed}, row {}", row.seq);
+            assert_eq!(past.text(row.seq, Some("text")), replay.text(), "{at}");
+            assert_eq!(past.text(row.seq, Some("xml")), replay.lines(), "{at}");
+            assert_eq!(past.text(row.seq, Some("map")), replay.texts_of_map(), "{at}");
+            assert_eq!(past.text(row.seq, Some("array")), replay.texts_of_array(), "{at}");
+        }
+    }
+}
+
+#[test]
+fn a_past_can_be_extended_row_by_row() {
+    for seed in 0..20 {
+        let rows = rows_of(seed);
+        let whole = past(&rows);
+        let mut grown = Past::new();
+        for row in &rows {
+            grown.extend(std::slice::from_ref(row)).expect("an honest row");
+            assert_eq!(grown.last(), row.seq);
+            assert_eq!(grown.text(row.seq, None), whole.text(row.seq, None), "seed {seed}");
+        }
+        assert!(grown.weight() > 0);
+    }
+}
+
+#[test]
+fn a_row_that_builds_on_nothing_is_named() {
+    let rows = rows_of(3);
+    let mut past = Past::new();
+    past.extend(&rows[..1]).expect("an honest row");
+    let error = rows[2..].iter().find_map(|row| past.extend(std::slice::from_ref(row)).err());
+    let error = error.expect("a row that lacks the second");
+    assert!(error.to_string().starts_with(&format!("row {} of the log", error.seq)), "{error}");
+    let mut past = Past::new();
+    let bad = row(7, "ann", &b"\x01\x01\x01"[..]);
+    assert_eq!(past.extend(&[bad]).expect_err("no update").seq, Seq(7));
+}
+
+#[test]
+fn rows_out_of_order_are_refused() {
+    let rows = rows_of(1);
+    let mut past = past(&rows);
+    let error = past.extend(&rows[..1]).expect_err("a row that was there");
+    assert_eq!(error.seq, rows[0].seq);
+}
