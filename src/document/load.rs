@@ -3,6 +3,7 @@
 use tracing::warn;
 
 use super::input::Loaded;
+use super::lineage::Retired;
 use crate::crdt::{Replica, RestoreError};
 use crate::id::DocumentId;
 use crate::store::{LoadError, Store};
@@ -27,6 +28,7 @@ pub(super) async fn load(store: Store, id: DocumentId) -> Result<Loaded, NotLoad
             }
         })?;
         let (rows, bytes, last) = (stored.tail.len() as u64, stored.tail_bytes, stored.last);
+        let retired = Retired::new(stored.retired.iter().cloned());
         let snapshot_bytes = stored.snapshot.as_ref().map_or(0, |(_, bytes)| bytes.len());
         let snapshot_seq = stored.snapshot.as_ref().map(|(seq, _)| *seq);
         let restoring = tokio::task::spawn_blocking(move || {
@@ -38,7 +40,9 @@ pub(super) async fn load(store: Store, id: DocumentId) -> Result<Loaded, NotLoad
             lasting: false,
         })?;
         match restored {
-            Ok(replica) => return Ok(Loaded { replica, last, rows, bytes, snapshot_bytes }),
+            Ok(replica) => {
+                return Ok(Loaded { replica, last, rows, bytes, snapshot_bytes, retired });
+            }
             Err(RestoreError::Snapshot(reason)) if snapshot_seq.is_some() => {
                 warn!(document.id = %id, reason, "snapshot is left out; reading more of the log");
                 below = snapshot_seq;

@@ -8,6 +8,7 @@ use futures_util::TryStreamExt;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
 use super::error::result_code;
+use super::lineage::load_retired;
 use super::{LoadError, Stored};
 use crate::id::{DocumentId, Seq};
 
@@ -48,10 +49,14 @@ pub(super) async fn load(
         .await
         .map_err(unavailable)?;
     let row = match found {
-        None => return Ok(Stored::default()),
+        None => {
+            let retired = load_retired(&mut view, document).await?;
+            return Ok(Stored { retired, ..Stored::default() });
+        }
         Some((_, true)) => return Err(LoadError::Deleted),
         Some((row, false)) => row,
     };
+    let retired = load_retired(&mut view, document).await?;
     let snapshot = load_sound_snapshot(&mut view, document, row, below).await?;
     let base = snapshot.as_ref().map_or(Seq(0), |(seq, _)| *seq);
     let tail = load_tail(&mut view, document, row, base).await?;
@@ -60,7 +65,7 @@ pub(super) async fn load(
     }
     let last = Seq(base.0 + tail.len() as u64);
     let tail_bytes = tail.iter().map(Bytes::len).sum();
-    Ok(Stored { snapshot, tail, last, tail_bytes })
+    Ok(Stored { snapshot, tail, last, tail_bytes, retired })
 }
 
 const SNAPSHOTS_BELOW: &str =
@@ -173,7 +178,7 @@ pub(super) fn unavailable(error: sqlx::Error) -> LoadError {
 }
 
 /// Whether the database file itself is damaged at this place.
-fn is_damage(error: &sqlx::Error) -> bool {
+pub(super) fn is_damage(error: &sqlx::Error) -> bool {
     const SQLITE_CORRUPT: i32 = 11;
     result_code(error) == Some(SQLITE_CORRUPT)
 }
