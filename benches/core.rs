@@ -12,6 +12,7 @@ use coscribe::config::Config;
 use coscribe::crdt::{LintLimits, Linted, Replica};
 use coscribe::document::core::{Core, CoreLimits};
 use coscribe::document::input::{About, Greeting, Input, Loaded};
+use coscribe::document::lineage::Retired;
 use coscribe::fanout::{self, Outbox, Outlet, Port};
 use coscribe::id::{ConnectionId, Seq, SessionId};
 use coscribe::wire::{Dialect, Reply};
@@ -64,7 +65,14 @@ fn integrate(c: &mut Criterion) {
 fn live_core(sessions: u64) -> Core {
     let mut core = Core::new(CoreLimits::new(&Config::default()));
     let replica = Replica::new();
-    let loaded = Loaded { replica, last: Seq(0), rows: 0, bytes: 0, snapshot_bytes: 0 };
+    let loaded = Loaded {
+        replica,
+        last: Seq(0),
+        rows: 0,
+        bytes: 0,
+        snapshot_bytes: 0,
+        retired: Retired::default(),
+    };
     core.handle(Input::Loaded(Box::new(loaded)), Duration::ZERO);
     for session in 1..=sessions {
         let about = About {

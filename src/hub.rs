@@ -38,6 +38,12 @@ pub struct FlushAll;
 #[rtype(result = "()")]
 pub struct EndDeleted(pub DocumentId);
 
+/// "Nothing that this document had under way may reach the store any more": answered when that is so.
+/// The document has been deleted; whoever opens it meanwhile is told so.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Evict(pub DocumentId);
+
 /// No further document can be live now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoRoom {
@@ -168,6 +174,20 @@ impl Handler<EndDeleted> for Hub {
                 // A document that has ended has nobody in it.
                 let _ = addr.send(Tell(Input::Deleted)).await;
             }
+        })
+    }
+}
+
+impl Handler<Evict> for Hub {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, Evict(id): Evict, _: &mut Self::Context) -> Self::Result {
+        let addr = self.documents.get(&id).map(|entry| entry.addr.clone());
+        Box::pin(async move {
+            let Some(addr) = addr else { return };
+            // It ends its sessions when it hears this first, and itself when it hears it again; what
+            // it waits for ends with it.
+            while addr.send(Tell(Input::Deleted)).await.is_ok() {}
         })
     }
 }

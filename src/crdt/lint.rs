@@ -41,7 +41,7 @@ pub struct LintLimits {
 
 impl LintLimits {
     /// For bytes that were within the limits when they came.
-    pub(super) const NONE: LintLimits = LintLimits {
+    pub const NONE: LintLimits = LintLimits {
         update_bytes_max: usize::MAX,
         any_depth_max: usize::MAX,
         subdocuments_max: usize::MAX,

@@ -13,7 +13,7 @@ mod state_vector;
 mod typist;
 
 pub use desk::{BeyondTheEnd, Desk};
-pub use lint::{LintLimits, Summary};
+pub use lint::{LintLimits, Span, Summary};
 pub use past::{Author, Past, PastError};
 pub use replica::{Broken, Fingerprint, Integrated, Linted, Replica, RestoreError, Verdict};
 pub use state_vector::StateVector;

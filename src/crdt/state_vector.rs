@@ -19,7 +19,7 @@ impl StateVector {
 
     /// Calls `take` with each client id and clock of an encoded state vector; clocks over 2^32 - 1
     /// are taken as that. `None` where the bytes are no state vector.
-    pub(super) fn each(bytes: &[u8], mut take: impl FnMut(u64, u32)) -> Option<()> {
+    pub fn each(bytes: &[u8], mut take: impl FnMut(u64, u32)) -> Option<()> {
         let mut rest = bytes;
         let count = var_uint(&mut rest)?;
         if count > (rest.len() / 2) as u64 {
@@ -39,6 +39,11 @@ impl StateVector {
     /// Bytes as clients read them.
     pub fn encode(&self) -> Bytes {
         self.0.encode_v1().into()
+    }
+
+    /// Raises the clock of one client id to at least `clock`.
+    pub fn raise(&mut self, client: u64, clock: u32) {
+        self.0.set_max(ClientID::new(client), clock);
     }
 
     /// Lowers the clock of one client id to at most `clock`.

@@ -14,12 +14,13 @@ use std::time::Duration;
 use actix::prelude::*;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use super::core::{Core, CoreLimits};
 use super::input::{About, Effect, Ending, Input, Record};
 use super::load::{NotLoaded, load};
 use super::tap::{self, Noted, Taps};
+use crate::access;
 use crate::clock::{self, Clock};
 use crate::crdt::Fingerprint;
 use crate::fanout::{self, Drained, Port};
@@ -33,6 +34,10 @@ const REFUSED: u16 = 4400;
 
 /// Close code of a document that has been deleted.
 const DELETED: u16 = 4404;
+
+/// Close code of a copy of an earlier life of the document, and the word for it.
+const RETIRED: u16 = 4409;
+const LINEAGE_RETIRED: &str = "lineage-retired";
 
 /// RFC 6455: try again later.
 const TRY_AGAIN_LATER: u16 = 1013;
@@ -204,6 +209,9 @@ impl DocumentActor {
                 self.write_snapshot(seq, bytes, fingerprint, ctx);
             }
             Effect::Quarantine { record, reason } => self.quarantine(record, reason, ctx),
+            Effect::KeepBranch { session, record, replaces } => {
+                self.keep_branch(session, record, replaces, ctx);
+            }
             Effect::Welcome { session } => self.welcome(session),
             Effect::Deny { session, why } => self.deny(session, Denied(why)),
             Effect::Send { session, reply } => {
@@ -349,6 +357,36 @@ impl DocumentActor {
         }));
     }
 
+    fn keep_branch(
+        &self,
+        session: SessionId,
+        record: Record,
+        replaces: Option<String>,
+        ctx: &mut Context<Self>,
+    ) {
+        let (store, document) = (self.shared.store.clone(), self.id.clone());
+        let (connection, bytes) = (record.connection, record.bytes.len());
+        let record = stamped(record, clock::unix_ms());
+        let keep = async move {
+            let id = replaces.map_or_else(access::new_id, Ok).map_err(|e| e.to_string())?;
+            store.keep_branch(document, id, record).await.map_err(|e| e.to_string())
+        };
+        ctx.spawn(keep.into_actor(self).map(move |kept, actor, ctx| {
+            let id = &actor.id;
+            match &kept {
+                Ok(branch) => info!(
+                    document.id = %id, connection.id = connection.0, branch.id = branch,
+                    branch.bytes = bytes, "a copy of an earlier document came and was kept"
+                ),
+                Err(reason) => warn!(
+                    document.id = %id, connection.id = connection.0, reason,
+                    "a copy of an earlier document came and could not be kept"
+                ),
+            }
+            actor.input(Input::BranchKept { session, branch: kept.ok() }, ctx);
+        }));
+    }
+
     fn welcome(&mut self, session: SessionId) {
         let Some((part, answer)) = self.joining.remove(&session) else { return };
         self.taps.note(part.connection, tap::What::Joined(part.name.clone()));
@@ -382,11 +420,16 @@ impl DocumentActor {
             Ending::Refused(_) => REFUSED,
             Ending::Unavailable(_) => TRY_AGAIN_LATER,
             Ending::Deleted => DELETED,
+            Ending::Retired { .. } => RETIRED,
         };
         if let Some(part) = self.parts.remove(&session) {
             self.taps.note(part.connection, tap::What::Left);
-            if why == Ending::Deleted {
-                part.port.send(&Reply::Denied { reason: why.to_string().into() });
+            match why {
+                Ending::Deleted => {
+                    part.port.send(&Reply::Denied { reason: why.to_string().into() });
+                }
+                Ending::Retired { .. } => part.port.deny(LINEAGE_RETIRED, &why.to_string()),
+                Ending::Refused(_) | Ending::Unavailable(_) => {}
             }
             part.end(code, &why.to_string());
         }

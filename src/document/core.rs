@@ -15,6 +15,7 @@ use bytes::Bytes;
 
 use super::flush::{Credit, Echo, Flight, Held, Undurable, Waiting};
 use super::input::{About, Effect, Ending, Greeting, Input, Loaded, Record};
+use super::lineage::Lineage;
 use super::member::{Asked, Question, Session};
 use super::presence::{Presence, PresenceLimits, Speaker};
 use crate::config::Config;
@@ -85,6 +86,7 @@ pub struct Core {
     /// Sessions that came while the log was being read for the first time.
     arriving: Vec<(SessionId, About)>,
     presence: Presence,
+    pub(super) lineage: Lineage,
     /// Client ids and the sessions that introduced them as their own.
     owners: BTreeSet<(u64, SessionId)>,
     next_awareness: Duration,
@@ -163,6 +165,7 @@ impl Core {
             log: LogState::default(),
             sessions: BTreeMap::new(),
             arriving: Vec::new(),
+            lineage: Lineage::default(),
             owners: BTreeSet::new(),
             next_awareness: Duration::ZERO,
             waiting: VecDeque::new(),
@@ -199,9 +202,13 @@ impl Core {
             Input::Deleted => self.fail(&Ending::Deleted),
             Input::Joined { session, about } => self.joined(session, about),
             Input::Left { session } => self.left(session, now),
-            Input::SyncStep1 { session, state_vector } => self.sync_step_1(session, state_vector),
+            Input::SyncStep1 { session, state_vector } => {
+                self.sync_step_1(session, state_vector, now)
+            }
             Input::Update { session, bytes, whole, may_write } => {
-                self.update(session, bytes, whole, may_write);
+                if !self.is_brought_aside(session, &bytes, whole, may_write) {
+                    self.update(session, bytes, whole, may_write, now);
+                }
             }
             Input::Rights { session, may_write, user } => self.rights(session, may_write, user),
             Input::Checkpoint { session, payload } => self.checkpoint(session, payload),
@@ -214,6 +221,7 @@ impl Core {
             Input::CommitFailed { reason } => self.commit_failed(&reason, now),
             Input::Durable => self.durable(),
             Input::SnapshotEnded { written } => self.snapshot_ended(written),
+            Input::BranchKept { session, branch } => self.branch_kept(session, branch),
             Input::Flush => self.flushing = true,
             Input::Retire => self.retire(),
             Input::Tick => self.presence.expire(now),
@@ -228,13 +236,15 @@ impl Core {
     /// When time alone changes something: the next [`Input::Tick`] is due then.
     pub fn next_wake(&self) -> Option<Duration> {
         let awareness = self.presence.has_changes().then_some(self.next_awareness);
-        [self.next_advance(), awareness, self.presence.expires_at()].into_iter().flatten().min()
+        let (expires_at, aside) = (self.presence.expires_at(), self.lineage.next_wake());
+        [self.next_advance(), awareness, expires_at, aside].into_iter().flatten().min()
     }
 
     /// Nobody is here and nothing is under way.
     pub fn is_idle(&self) -> bool {
         self.sessions.is_empty()
             && self.arriving.is_empty()
+            && self.lineage.len() == 0
             && self.is_settled()
             && self.replica.is_some()
             && !self.snapshot_in_flight
@@ -356,7 +366,8 @@ impl Core {
         for (session, _) in std::mem::take(&mut self.arriving) {
             self.effects.push(Effect::Deny { session, why: why.clone() });
         }
-        let sessions: Vec<SessionId> = self.sessions.keys().copied().collect();
+        let sessions: Vec<SessionId> =
+            self.sessions.keys().copied().chain(self.lineage.sessions()).collect();
         for session in sessions {
             self.end(session, why.clone());
         }
@@ -371,13 +382,15 @@ impl Core {
     fn end(&mut self, session: SessionId, why: Ending) {
         self.effects.push(Effect::End { session, why });
         self.forget(session);
+        self.forget_aside(session);
     }
 
     fn loaded(&mut self, loaded: Loaded) {
-        let Loaded { replica, last, rows, bytes, snapshot_bytes } = loaded;
+        let Loaded { replica, last, rows, bytes, snapshot_bytes, retired } = loaded;
         self.loading = false;
         let grew = last > self.log.last;
         self.replica = Some(replica);
+        self.lineage.retired = retired;
         self.log = LogState {
             last,
             rows_since_snapshot: rows,
@@ -407,7 +420,7 @@ impl Core {
         let waiting = self.waiting.iter().map(|waiting| waiting.session);
         let authors: Vec<SessionId> = waiting.chain(unacknowledged).collect();
         let reply = Reply::Update { update: update.clone() };
-        self.effects.push(Effect::Publish { reply, except: authors.clone() });
+        self.publish(reply, authors.clone());
         self.echoes.push(Echo { update, authors });
     }
 
@@ -425,8 +438,9 @@ impl Core {
             self.arriving.push((session, about));
             return;
         }
-        if self.sessions.len() >= self.limits.sessions_max {
-            let reason = format!("the document has its limit of {} sessions", self.sessions.len());
+        let present = self.sessions.len() + self.lineage.len();
+        if present >= self.limits.sessions_max {
+            let reason = format!("the document has its limit of {present} sessions");
             self.effects.push(Effect::Deny { session, why: Ending::Unavailable(reason) });
             return;
         }
@@ -434,7 +448,8 @@ impl Core {
             self.effects.push(Effect::Kept);
         }
         let greeting = about.greeting;
-        self.sessions.insert(session, Session::new(about));
+        let is_stranger = self.is_stranger(&about);
+        self.sessions.insert(session, Session { is_stranger, ..Session::new(about) });
         self.effects.push(Effect::Welcome { session });
         if greeting == Greeting::AtJoin {
             self.greet(session);
@@ -442,7 +457,8 @@ impl Core {
         self.send_everybody(session);
     }
 
-    fn left(&mut self, session: SessionId, now: Duration) {
+    pub(super) fn left(&mut self, session: SessionId, now: Duration) {
+        self.forget_aside(session);
         self.arriving.retain(|(arriving, _)| *arriving != session);
         self.presence.leave(session, now);
         self.forget(session);
@@ -472,19 +488,29 @@ impl Core {
         blocked.into_iter().for_each(|id| self.ask(id));
     }
 
-    fn sync_step_1(&mut self, session: SessionId, state_vector: Bytes) {
+    fn sync_step_1(&mut self, session: SessionId, state_vector: Bytes, now: Duration) {
         let Some(known) = self.sessions.get_mut(&session) else { return };
         if !StateVector::is_one(&state_vector) {
             return self.reject(session, "the state vector cannot be read");
         }
         known.sync();
+        if self.is_earlier_copy(session, &state_vector, now) {
+            return;
+        }
         // Asking again before the answer is one question with the newer vector.
         self.syncs
             .retain(|sync| sync.session != session || !matches!(sync.kind, SyncKind::Step(_)));
         self.syncs.push(Sync { session, kind: SyncKind::Step(state_vector) });
     }
 
-    fn update(&mut self, session: SessionId, bytes: Bytes, whole: bool, may_write: bool) {
+    fn update(
+        &mut self,
+        session: SessionId,
+        bytes: Bytes,
+        whole: bool,
+        may_write: bool,
+        now: Duration,
+    ) {
         let Some(about) = self.sessions.get(&session).map(|known| known.about.clone()) else {
             return;
         };
@@ -512,6 +538,13 @@ impl Core {
                 };
             }
         };
+        if self.is_of_earlier_life(session, &update, whole, may_write, now) {
+            return;
+        }
+        if let Some(known) = self.sessions.get_mut(&session).filter(|known| known.is_stranger) {
+            known.was_early = true;
+            return self.owe(session, credit);
+        }
         if !may_write {
             return self.read_only(session, update.summary, credit);
         }
@@ -613,7 +646,7 @@ impl Core {
     fn stateless(&mut self, session: SessionId, payload: Text) {
         if self.sessions.contains_key(&session) {
             let reply = Reply::Stateless { payload };
-            self.effects.push(Effect::Publish { reply, except: vec![session] });
+            self.publish(reply, vec![session]);
         }
     }
 
@@ -653,7 +686,7 @@ impl Core {
         self.next_awareness = now + interval.min(self.limits.awareness_interval_max);
         let body = self.presence.take_changes();
         let reply = Reply::Awareness { body };
-        self.effects.push(Effect::Publish { reply, except: Vec::new() });
+        self.publish(reply, Vec::new());
     }
 }
 

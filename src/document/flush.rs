@@ -234,6 +234,7 @@ impl Core {
             self.reload();
         }
         self.give_up_on_owners(now);
+        self.tell_silent_aside(now);
         while self.flight.is_none() && self.replica.is_some() {
             self.answer_syncs();
             if self.waiting.is_empty() || self.must_wait(now) {
@@ -285,12 +286,12 @@ impl Core {
         self.published_starts = starts;
         let reply = Reply::Update { update: merged.clone() };
         if durable && self.undurable.is_empty() {
-            self.effects.push(Effect::Publish { reply, except: Vec::new() });
+            self.publish(reply, Vec::new());
             return self.acknowledge(&acks);
         }
         // To an author its own update is an acknowledgement, which must wait for the disk.
         let except = acks.iter().map(|ack| ack.session).collect();
-        self.effects.push(Effect::Publish { reply, except });
+        self.publish(reply, except);
         self.undurable.push_back(Undurable { merged, acks });
     }
 
@@ -676,7 +677,8 @@ impl Core {
 
     /// Answers whoever waits for the end.
     fn settle(&mut self) {
-        if self.flushing && (self.is_settled() || self.failures > 0) {
+        let is_settled = self.is_settled() || self.failures > 0;
+        if self.flushing && is_settled && !self.lineage.is_keeping() {
             self.flushing = false;
             self.effects.push(Effect::Flushed);
         }

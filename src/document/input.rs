@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::lineage::Retired;
 use crate::crdt::{Fingerprint, Replica};
 use crate::id::{ConnectionId, Seq, SessionId, User};
 use crate::wire::awareness::Entry;
@@ -122,6 +123,13 @@ pub enum Input {
         /// Whether it can be relied on.
         written: bool,
     },
+    /// What a session with a copy of an earlier life brought was kept, or could not be.
+    BranchKept {
+        /// The session.
+        session: SessionId,
+        /// Names what is on disk.
+        branch: Option<String>,
+    },
     /// Everything that was accepted must get into the log; answer with [`Effect::Flushed`].
     Flush,
     /// Nobody has been here for a while: end, or say that somebody came.
@@ -143,6 +151,8 @@ pub struct Loaded {
     pub bytes: usize,
     /// Bytes of that snapshot; 0 where there was none.
     pub snapshot_bytes: usize,
+    /// Who is known by what to come from an earlier life of the document.
+    pub retired: Retired,
 }
 
 /// What the core has to know about a session.
@@ -198,6 +208,16 @@ pub enum Effect {
         record: Record,
         /// For people.
         reason: String,
+    },
+    /// Keep what a copy of an earlier life holds beside the document; answer with
+    /// [`Input::BranchKept`].
+    KeepBranch {
+        /// The session that brought it.
+        session: SessionId,
+        /// All that it has and where it came from.
+        record: Record,
+        /// The branch that it takes the place of, where the same copy was kept before.
+        replaces: Option<String>,
     },
     /// The session takes part from now on.
     Welcome {
@@ -259,14 +279,26 @@ pub enum Ending {
     Unavailable(String),
     /// The document has been deleted.
     Deleted,
+    /// It has a copy of an earlier life of the document.
+    Retired {
+        /// Where what it brought is kept, if it is.
+        branch: Option<String>,
+    },
 }
 
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Refused(reason) | Self::Unavailable(reason) => reason,
-            Self::Deleted => "document-deleted",
-        })
+        match self {
+            Self::Refused(reason) | Self::Unavailable(reason) => f.write_str(reason),
+            Self::Deleted => f.write_str("document-deleted"),
+            Self::Retired { branch } => {
+                f.write_str("this copy belongs to an earlier document of this name; ")?;
+                match branch {
+                    Some(id) => write!(f, "its text was kept as branch {id}"),
+                    None => f.write_str("nothing of it was saved"),
+                }
+            }
+        }
     }
 }
 

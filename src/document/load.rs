@@ -4,6 +4,7 @@ use bytes::Bytes;
 use tracing::warn;
 
 use super::input::Loaded;
+use super::lineage::Retired;
 use crate::crdt::{Replica, RestoreError, pack};
 use crate::id::{DocumentId, Seq};
 use crate::store::{LoadError, Segment, Store, Stored};
@@ -63,7 +64,7 @@ pub async fn load(store: Store, id: DocumentId) -> Result<Loaded, NotLoaded> {
 }
 
 fn restore(stored: Stored) -> Result<Loaded, NotRestored> {
-    let Stored { snapshot, segments, tail, last, tail_bytes } = stored;
+    let Stored { snapshot, segments, tail, last, tail_bytes, retired } = stored;
     let base = snapshot.as_ref().map_or(Seq(0), |(seq, _)| *seq);
     let mut updates = Vec::with_capacity(tail.len());
     for segment in &segments {
@@ -83,6 +84,7 @@ fn restore(stored: Stored) -> Result<Loaded, NotRestored> {
         rows: updates.len() as u64,
         bytes: unpacked_bytes + tail_bytes,
         snapshot_bytes: snapshot.map_or(0, <[u8]>::len),
+        retired: Retired::new(retired.into_iter()),
     })
 }
 

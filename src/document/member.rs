@@ -41,6 +41,10 @@ pub(super) struct Session {
     pub(super) unsaved: u32,
     /// To be said back when nothing is unsaved; a newer one takes its place.
     pub(super) checkpoint: Option<Bytes>,
+    /// It has not said what it has, and may hold a copy of an earlier life: it is shown nothing yet.
+    pub(super) is_stranger: bool,
+    /// It has brought a change before that, which it is asked for then.
+    pub(super) was_early: bool,
     /// Stalled: what it had for certain when its outbox was full.
     pub(super) behind: Option<StateVector>,
 }
@@ -80,6 +84,8 @@ impl Session {
             own_client: None,
             unsaved: 1,
             checkpoint: None,
+            is_stranger: false,
+            was_early: false,
             behind: None,
         }
     }

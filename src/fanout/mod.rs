@@ -56,6 +56,19 @@ impl Port {
         }
     }
 
+    /// Says that the session may not take part: the word for it to clients that know such words, the
+    /// sentence to all others.
+    pub fn deny(&self, word: &str, sentence: &str) {
+        let reply = match &self.outlet {
+            Outlet::Socket { dialect: Dialect::Hocuspocus { .. }, .. } => {
+                Reply::Denied { reason: word.into() }
+            }
+            Outlet::Socket { .. } => Reply::Denied { reason: sentence.into() },
+            Outlet::Request(_) => Reply::NotSaved { reason: sentence.into(), lasting: true },
+        };
+        self.send(&reply);
+    }
+
     /// Publishes to this session again.
     pub fn resume(&mut self) {
         if let Outlet::Socket { stalled, .. } = &mut self.outlet {

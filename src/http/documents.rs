@@ -2,7 +2,9 @@
 //!
 //! `{name}` is one segment of the path, percent-encoded, slashes as well (`team%2Fplan`).
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
 use tracing::info;
 
 use super::address::decoded;
@@ -10,9 +12,11 @@ use super::caller::admitted;
 use super::problem::Problem;
 use super::{Site, whole};
 use crate::clock;
-use crate::hub::EndDeleted;
+use crate::document::purge;
+use crate::hub::{EndDeleted, Evict};
 use crate::id::{DocumentId, NameError};
 use crate::level::Level;
+use crate::store::DocumentStatus;
 
 /// `DELETE`: nobody can open it any more, and whoever is in it is told within a moment. Nothing is
 /// removed from the disk.
@@ -48,6 +52,46 @@ pub(super) async fn undelete(
         info!(document.id = %document, "document undeleted");
         let ended = site.services.hub.send(EndDeleted(document)).await;
         ended.map_err(|e| Problem::internal(&e))
+    };
+    whole(change).await??;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// What else a purge removes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PurgeQuery {
+    /// The branches of the name as well.
+    #[serde(default)]
+    branches: bool,
+}
+
+/// `POST …/purge`: a deleted document is removed for good, from the disk as well, and its name is
+/// free. 409 for one that is not deleted.
+pub(super) async fn purge(
+    request: HttpRequest,
+    site: web::Data<Site>,
+) -> Result<HttpResponse, Problem> {
+    let document = document_in(&request)?;
+    admitted(&request, &site, &document, Level::Admin).await?;
+    let query = web::Query::<PurgeQuery>::from_query(request.query_string());
+    let PurgeQuery { branches } = query.map_err(|e| Problem::bad(e.to_string()))?.into_inner();
+    match site.store.status(&document).await? {
+        DocumentStatus::Deleted => {}
+        DocumentStatus::Absent => return Err(Problem::absent("deleted document")),
+        DocumentStatus::Live => {
+            let why = "only a deleted document can be purged";
+            return Err(Problem::new(StatusCode::CONFLICT, why));
+        }
+    }
+    let change = async move {
+        let evicted = site.services.hub.send(Evict(document.clone())).await;
+        evicted.map_err(|e| Problem::internal(&e))?;
+        if !purge::purge(&site.store, document.clone(), clock::unix_ms(), branches).await? {
+            return Err(Problem::absent("deleted document"));
+        }
+        info!(document.id = %document, "document purged");
+        Ok(())
     };
     whole(change).await??;
     Ok(HttpResponse::NoContent().finish())

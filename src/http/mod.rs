@@ -81,6 +81,7 @@ pub fn routes(site: &Site, config: &mut web::ServiceConfig) {
                 .wrap(cors(site))
                 .route("/documents/{name}", web::delete().to(documents::delete))
                 .route("/documents/{name}/undelete", web::post().to(documents::undelete))
+                .route("/documents/{name}/purge", web::post().to(documents::purge))
                 .route("/documents/{name}/links", web::post().to(sharing::create_link))
                 .route("/documents/{name}/links", web::get().to(sharing::list_links))
                 .route("/documents/{name}/recording/live", web::get().to(recordings::live))

@@ -9,6 +9,7 @@ use serde::Serialize;
 use tracing::debug;
 
 use crate::access::LoginError;
+use crate::document::purge::PurgeError;
 use crate::id::NameError;
 use crate::level::Level;
 use crate::session::{ExchangeError, OpenError};
@@ -144,6 +145,15 @@ impl From<AppendError> for Problem {
             AppendError::Deleted => Self::deleted(),
             AppendError::Refused { why } => Self::new(StatusCode::CONFLICT, why),
             e => Self::new(StatusCode::SERVICE_UNAVAILABLE, e.to_string()),
+        }
+    }
+}
+
+impl From<PurgeError> for Problem {
+    fn from(e: PurgeError) -> Self {
+        match e {
+            PurgeError::Load(e) => e.into(),
+            PurgeError::Append(e) => e.into(),
         }
     }
 }

@@ -76,6 +76,11 @@ pub(super) fn of_segment(document: &DocumentId, segment: &Segment) -> i64 {
     i64::from(hasher.finalize())
 }
 
+/// Of a branch, which has no place in a log.
+pub(super) fn of_branch(document: &DocumentId, bytes: &[u8]) -> i64 {
+    of_bytes(document, Seq(0), bytes)
+}
+
 /// The older kind, of an update or a snapshot.
 fn of_bytes(document: &DocumentId, seq: Seq, bytes: &[u8]) -> i64 {
     let mut hasher = hasher(document, seq);

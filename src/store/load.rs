@@ -10,6 +10,7 @@ use futures_util::TryStreamExt;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
 use super::error::result_code;
+use super::lineage::load_retired;
 use super::{LoadError, Segment, Stored, StoredLog, checksum, segments};
 use crate::id::{ConnectionId, DocumentId, LogRow, Seq};
 
@@ -50,8 +51,10 @@ pub(super) async fn load(
     // One transaction, so that snapshot and tail are of the same moment.
     let mut view = readers.begin().await.map_err(unavailable)?;
     let Some(row) = find_live(&mut view, document).await? else {
-        return Ok(Stored::default());
+        let retired = load_retired(&mut view, document).await?;
+        return Ok(Stored { retired, ..Stored::default() });
     };
+    let retired = load_retired(&mut view, document).await?;
     let snapshot = load_sound_snapshot(&mut view, document, row, below).await?;
     let base = snapshot.as_ref().map_or(Seq(0), |(seq, _)| *seq);
     let mut tail = Vec::new();
@@ -61,7 +64,7 @@ pub(super) async fn load(
         return Err(corrupt(document, base, "is missing, though a snapshot has it"));
     }
     let tail_bytes = tail.iter().map(Bytes::len).sum();
-    Ok(Stored { snapshot, segments, tail, last, tail_bytes })
+    Ok(Stored { snapshot, segments, tail, last, tail_bytes, retired })
 }
 
 /// See [`Store::read_log`](super::Store::read_log).
@@ -242,7 +245,7 @@ pub(super) fn unavailable(error: sqlx::Error) -> LoadError {
 }
 
 /// Whether the database file itself is damaged at this place.
-fn is_damage(error: &sqlx::Error) -> bool {
+pub(super) fn is_damage(error: &sqlx::Error) -> bool {
     const SQLITE_CORRUPT: i32 = 11;
     // A value of a wrong type can only come from a damaged row: the tables are STRICT.
     matches!(error, sqlx::Error::ColumnDecode { .. }) || result_code(error) == Some(SQLITE_CORRUPT)

@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::error::result_code;
+use super::lineage::Purge;
 use super::links::LinkChange;
 use super::open::Opened;
 use super::revocations::RevocationChange;
@@ -62,6 +63,7 @@ pub(super) enum Change {
     Document(DocumentId, DocumentChange),
     Link(LinkChange),
     Revocation(RevocationChange),
+    DeleteBranch { id: String },
 }
 
 /// What is to be written of one document.
@@ -96,14 +98,24 @@ pub(super) enum DocumentChange {
         new: Vec<Segment>,
     },
     Version(VersionChange),
+    Purge(Purge),
+    KeepBranch {
+        id: String,
+        record: LogRecord,
+    },
 }
 
 impl Change {
     fn bytes(&self) -> usize {
         match self {
             Self::Document(_, change) => change.bytes(),
-            Self::Link(_) | Self::Revocation(_) => ROW_BYTES,
+            Self::Link(_) | Self::Revocation(_) | Self::DeleteBranch { .. } => ROW_BYTES,
         }
+    }
+
+    /// Whether what it removes must not be found in the files any more.
+    fn removes_for_good(&self) -> bool {
+        matches!(self, Self::DeleteBranch { .. } | Self::Document(_, DocumentChange::Purge(_)))
     }
 }
 
@@ -114,7 +126,10 @@ impl DocumentChange {
                 records.iter().map(|record| ROW_BYTES + record.bytes.len()).sum()
             }
             Self::Snapshot { bytes, .. } => ROW_BYTES + bytes.len(),
-            Self::Quarantine { record, .. } => ROW_BYTES + record.bytes.len(),
+            Self::Quarantine { record, .. } | Self::KeepBranch { record, .. } => {
+                ROW_BYTES + record.bytes.len()
+            }
+            Self::Purge(purge) => ROW_BYTES + purge.clocks.len(),
             Self::WriteSegment(segment) => ROW_BYTES + segment.bytes.len(),
             Self::ReplaceSegments { new, .. } => {
                 new.iter().map(|segment| ROW_BYTES + segment.bytes.len()).sum()
@@ -129,7 +144,7 @@ impl DocumentChange {
     }
 
     /// Whether a deleted document refuses it. What only removes a snapshot, which is a cache, ends
-    /// the work on one that was written before; packing adds nothing.
+    /// the work on one that was written before; packing adds nothing, a branch lies beside it.
     pub(super) fn adds(&self) -> bool {
         match self {
             Self::Create { .. }
@@ -141,6 +156,8 @@ impl DocumentChange {
             | Self::Undelete
             | Self::WriteSegment(_)
             | Self::ReplaceSegments { .. }
+            | Self::Purge(_)
+            | Self::KeepBranch { .. }
             | Self::ThinSnapshots { .. }
             | Self::DropSnapshot { .. } => false,
         }
@@ -149,11 +166,16 @@ impl DocumentChange {
     /// Whether it must stay in order with the others of its document, come what may.
     fn is_ordered(&self) -> bool {
         match self {
-            Self::Create { .. } | Self::Delete { .. } | Self::Undelete | Self::Append(_) => true,
+            Self::Create { .. }
+            | Self::Delete { .. }
+            | Self::Undelete
+            | Self::Purge(_)
+            | Self::Append(_) => true,
             Self::Snapshot { .. }
             | Self::ThinSnapshots { .. }
             | Self::DropSnapshot { .. }
             | Self::Quarantine { .. }
+            | Self::KeepBranch { .. }
             | Self::WriteSegment(_)
             | Self::ReplaceSegments { .. }
             | Self::Version(_) => false,
@@ -323,6 +345,9 @@ impl LogWriter {
                 if let Err(lost) = self.wal.check() {
                     return Err(self.fold_in_lost_wal(&lost).await);
                 }
+                if requests.iter().any(|request| request.change.removes_for_good()) {
+                    self.empty_wal().await;
+                }
                 self.count(&committed, started);
                 self.remember(committed.heads);
                 Ok(committed.answers)
@@ -333,6 +358,18 @@ impl LogWriter {
                 let _ = connection.close().await;
                 Err(self.failed(error))
             }
+        }
+    }
+
+    /// What was removed for good is still in the WAL, which lies beside the database as long as
+    /// somebody reads: it is folded in and emptied.
+    async fn empty_wal(&mut self) {
+        let Some(connection) = &mut self.connection else { return };
+        let truncate = sqlx::query_as::<_, (i64, i64, i64)>("PRAGMA wal_checkpoint(TRUNCATE)");
+        match truncate.fetch_one(connection).await {
+            Ok((0, ..)) => {}
+            Ok(_) => tracing::warn!("the WAL is being read; it is emptied with the next purge"),
+            Err(error) => tracing::warn!(%error, "the WAL could not be emptied after a purge"),
         }
     }
 

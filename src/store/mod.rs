@@ -13,6 +13,7 @@
 //! - **A dropped future** does not withdraw a request that is already queued.
 //! - **A deleted document** keeps its rows. Nothing is added to it and it is not loaded, until it is
 //!   brought back.
+//! - **A purged document** is gone, from the file as well. What stays is which client ids it used.
 //! - **Reads** check every row. What does not match its checksum, or is missing, is an error, never
 //!   an older or shorter document.
 //!
@@ -25,6 +26,7 @@
 mod checksum;
 mod documents;
 mod error;
+mod lineage;
 mod links;
 mod load;
 mod log_writer;
@@ -56,6 +58,7 @@ use open::Tuning;
 
 pub use documents::{DocumentStatus, DocumentSummary};
 pub use error::{AppendError, LoadError, OpenError};
+pub use lineage::{BRANCHES_MAX, Branch, Purge};
 pub use links::{ENDED_LINKS_MAX, ShareLink};
 pub use revocations::{Revocation, RevocationKind};
 pub use segments::{Moment, Packable, Segment};
@@ -119,6 +122,8 @@ pub struct Stored {
     pub last: Seq,
     /// Sum of the lengths in `tail`.
     pub tail_bytes: usize,
+    /// Which client ids the earlier, purged lives of the name have used: encoded Yjs state vectors.
+    pub retired: Vec<Bytes>,
 }
 
 /// A part of a document's log.

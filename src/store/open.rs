@@ -178,6 +178,9 @@ fn writer_options(
     };
     let connect = connect
         .synchronous(synchronous)
+        // What is removed is gone from the file as well, and not only with a purge: what it removes
+        // has left traces wherever it lay before.
+        .pragma("secure_delete", "ON")
         // Only on macOS: there a plain fsync stops at the drive's own memory.
         .pragma("fullfsync", "ON")
         .pragma("checkpoint_fullfsync", "ON")

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use sqlx::sqlite::SqliteConnection;
 
+use super::lineage::{Purge, write_branch, write_branch_deletion, write_purge};
 use super::log_writer::{Change, DocumentChange, Request};
 use super::{AppendError, LogRecord, QUARANTINE_ROWS_MAX, checksum, segments};
 use crate::id::{DocumentId, Seq};
@@ -21,6 +22,11 @@ pub(super) struct Head {
     row: Option<i64>,
     last: Seq,
     is_deleted: bool,
+}
+
+impl Head {
+    /// Of a document that is not there.
+    const ABSENT: Self = Self { row: None, last: Seq(0), is_deleted: false };
 }
 
 /// What became of a request.
@@ -98,6 +104,7 @@ impl<'a> Batch<'a> {
             }
             Change::Link(change) => change.write(self.connection).await?,
             Change::Revocation(change) => change.write(self.connection).await?,
+            Change::DeleteBranch { id } => Ok(write_branch_deletion(self.connection, id).await?),
         };
         Ok(changed.map(|changed| Done { last: Seq(0), changed }))
     }
@@ -155,6 +162,13 @@ impl<'a> Batch<'a> {
                     Err(error) => return Ok(Err(error)),
                 }
             }
+            DocumentChange::Purge(purge) => match self.purge(document, head, purge).await? {
+                Ok(purged) => changed = purged,
+                Err(refused) => return Ok(Err(refused)),
+            },
+            DocumentChange::KeepBranch { id, record } => {
+                changed = write_branch(self.connection, document, id, record).await?;
+            }
         }
         Ok(Ok(Done { last: self.head(document).await?.last, changed }))
     }
@@ -200,6 +214,23 @@ impl<'a> Batch<'a> {
             .await?;
         self.heads.insert(document.clone(), Head { is_deleted, ..head });
         Ok(true)
+    }
+
+    /// Removes a deleted document; false if it is not there.
+    async fn purge(
+        &mut self,
+        document: &DocumentId,
+        head: Head,
+        purge: &Purge,
+    ) -> Result<Result<bool, AppendError>, sqlx::Error> {
+        let Some(row) = head.row else { return Ok(Ok(false)) };
+        if let Err(refused) = write_purge(self.connection, document, row, purge).await? {
+            return Ok(Err(refused));
+        }
+        // Written before it was deleted, in this batch.
+        self.rows.retain(|pending| pending.document != row);
+        self.heads.insert(document.clone(), Head::ABSENT);
+        Ok(Ok(true))
     }
 
     async fn append(
@@ -315,7 +346,7 @@ async fn load_head(
         Some((row, last, is_deleted)) => {
             Head { row: Some(row), last: Seq(last.cast_unsigned()), is_deleted }
         }
-        None => Head { row: None, last: Seq(0), is_deleted: false },
+        None => Head::ABSENT,
     })
 }
 
@@ -324,11 +355,10 @@ async fn insert_document(
     document: &DocumentId,
     at_ms: i64,
 ) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("INSERT INTO documents (name, created_at) VALUES (?1, ?2) RETURNING id")
-        .bind(document.as_str())
-        .bind(at_ms)
-        .fetch_one(connection)
-        .await
+    const INSERT: &str = "INSERT INTO documents (name, created_at, epoch) VALUES (?1, ?2, \
+         1 + coalesce((SELECT max(epoch) FROM retired WHERE document = ?1), 0)) RETURNING id";
+
+    sqlx::query_scalar(INSERT).bind(document.as_str()).bind(at_ms).fetch_one(connection).await
 }
 
 /// Numbers of rows for which there is a statement. Few, so that all of them stay prepared; a row
