@@ -18,6 +18,7 @@ use crate::access::{Access, Keys, OriginRule, anonymous_level, jwks};
 use crate::config::Config;
 use crate::document::actor::Shared;
 use crate::document::core::CoreLimits;
+use crate::history;
 use crate::http::{self, Doors, Proxies, Site};
 use crate::hub::{DocumentThreads, FlushAll, Hub};
 use crate::metrics::Metrics;
@@ -68,6 +69,8 @@ impl App {
             limits: CoreLimits::new(&config),
             mailbox_len: config.limits.mailbox_len,
             idle_timeout: Duration::from_millis(config.timing.idle_timeout_ms),
+            versions_max: config.limits.document_versions_max,
+            packing: history::start_packing(store.clone()),
             metrics: metrics.clone(),
         };
         let hub = Hub::new(shared, threads, config.limits.documents_live_max).start();

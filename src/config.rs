@@ -39,6 +39,8 @@ pub struct Config {
     pub auth: Auth,
     /// Proxies in front of the server.
     pub proxy: Proxy,
+    /// How much of the past is kept.
+    pub history: History,
     /// Logging.
     pub log: Log,
     /// Intervals and deadlines.
@@ -117,6 +119,20 @@ pub struct Proxy {
     pub name_header: String,
     /// What users whom they have signed in may do, in every document.
     pub level: Level,
+}
+
+/// How much of the past is kept. Versions and what comes after the last one kept can always be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct History {
+    /// Days for which every edit is kept; of older ones, one moment for each author and hour. 0: for
+    /// ever.
+    pub keep_edits_days: u32,
+    /// Days for which hours are kept; of what is older, one moment for each author and day. 0: for
+    /// ever.
+    pub keep_hours_days: u32,
+    /// Bytes of the past of documents that are kept in memory, for those who read it again.
+    pub cache_bytes_max: usize,
 }
 
 /// Logging.
@@ -210,6 +226,9 @@ pub struct Limits {
     pub request_bytes_max: usize,
     /// Share links of one document that are neither expired nor revoked. At it: no further one.
     pub document_links_max: u32,
+    /// Versions of one document. At it: no further one. Those that are made after sessions go by
+    /// themselves, the oldest first, when they are over 100.
+    pub document_versions_max: u32,
     /// Revocations in all. At it: no further one.
     pub revocations_max: u32,
     /// Documents in memory. At it: further ones are denied until others are idle.
@@ -255,6 +274,7 @@ impl Default for Config {
             public_url: String::new(),
             auth: Auth::default(),
             proxy: Proxy::default(),
+            history: History::default(),
             log: Log {
                 filter: "info,actix_server=warn,actix_http=off".into(),
                 format: LogFormat::Text,
@@ -262,6 +282,12 @@ impl Default for Config {
             timing: Timing::default(),
             limits: Limits::default(),
         }
+    }
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { keep_edits_days: 0, keep_hours_days: 0, cache_bytes_max: 64 << 20 }
     }
 }
 
@@ -327,6 +353,7 @@ impl Default for Limits {
             unauthenticated_documents_max: 100,
             request_bytes_max: 16 << 20,
             document_links_max: 1_000,
+            document_versions_max: 10_000,
             revocations_max: 100_000,
             documents_live_max: 10_000,
             connection_messages_per_s_max: 25_000,
@@ -438,6 +465,11 @@ impl Config {
         require(
             self.proxy.user_header.is_empty() || !self.proxy.addresses.is_empty(),
             "proxy.user_header needs proxy.addresses: whose word is taken for it",
+        );
+        require(
+            self.history.keep_hours_days == 0
+                || (1..self.history.keep_hours_days).contains(&self.history.keep_edits_days),
+            "history.keep_hours_days needs a smaller history.keep_edits_days that is not 0",
         );
         require(
             (10..=86_400).contains(&self.auth.jwks_refresh_s),

@@ -24,9 +24,10 @@ use crate::access;
 use crate::clock::{self, Clock};
 use crate::crdt::Fingerprint;
 use crate::fanout::{self, Drained, Port};
+use crate::history::Packing;
 use crate::id::{ConnectionId, DocumentId, Seq, SessionId};
 use crate::metrics::Metrics;
-use crate::store::{AppendError, Commit, LogRecord, Store};
+use crate::store::{AppendError, Commit, LogRecord, Store, Version, VersionKind};
 use crate::wire::Reply;
 
 /// Close code of a session that sent what cannot be taken; permanent, so clients do not hurry back.
@@ -63,6 +64,10 @@ pub struct Shared {
     pub mailbox_len: usize,
     /// A document without anybody in it is offered for retirement after this time.
     pub idle_timeout: Duration,
+    /// Versions of one document.
+    pub versions_max: u32,
+    /// Hears of documents whose older rows may be packed.
+    pub packing: Packing,
     /// Counters.
     pub metrics: Arc<Metrics>,
 }
@@ -147,6 +152,8 @@ pub struct DocumentActor {
     joining: HashMap<SessionId, (Part, oneshot::Sender<Result<Joined, Denied>>)>,
     flushing: Vec<oneshot::Sender<()>>,
     taps: Taps,
+    /// The last update that got into the log since the document was loaded.
+    written: Option<Seq>,
     /// Bytes of refused updates on their way to the quarantine.
     quarantine_bytes: usize,
     crowded: watch::Sender<bool>,
@@ -179,6 +186,7 @@ impl DocumentActor {
             joining: HashMap::new(),
             flushing: Vec::new(),
             taps: Taps::default(),
+            written: None,
             quarantine_bytes: 0,
             crowded: watch::Sender::new(false),
             failed: None,
@@ -230,7 +238,10 @@ impl DocumentActor {
                 // Whoever asked may have gone; then nobody needs the answer.
                 let _ = waiter.send(());
             }),
-            Effect::Retired => self.stop(ctx),
+            Effect::Retired => {
+                self.keep_session();
+                self.stop(ctx);
+            }
             Effect::Kept => self.report(News::Kept, ctx),
             Effect::Fail { why } => {
                 if why != Ending::Deleted {
@@ -281,6 +292,7 @@ impl DocumentActor {
     fn committed(&mut self, commit: Commit, ctx: &mut Context<Self>) {
         let Commit { last, durable } = commit;
         self.taps.committed(last);
+        self.written = Some(last);
         self.input(Input::Committed { last, durable: durable.is_none() }, ctx);
         let Some(durable) = durable else { return };
         ctx.spawn(durable.into_actor(self).map(|durable, actor, ctx| {
@@ -322,6 +334,7 @@ impl DocumentActor {
         ctx.spawn(write.into_actor(self).map(move |written, actor, ctx| {
             match &written {
                 Ok(()) => {
+                    actor.shared.packing.suggest(&actor.id);
                     actor.shared.metrics.snapshots.inc();
                     debug!(document.id = %actor.id, seq = seq.0, bytes = len, "snapshot written");
                 }
@@ -447,6 +460,20 @@ impl DocumentActor {
             let _ = answer.send(Err(Denied(Ending::Unavailable(reason.to_owned()))));
         }
         self.stop(ctx);
+    }
+
+    /// Everybody has gone: what they have made of the document becomes a version.
+    fn keep_session(&self) {
+        let (Some(seq), Ok(id)) = (self.written, access::new_id()) else { return };
+        let (store, document) = (self.shared.store.clone(), self.id.clone());
+        let (at_ms, kind) = (clock::unix_ms(), VersionKind::Session);
+        let version = Version { id, seq, at_ms, name: String::new(), kind, created_by: None };
+        let max = self.shared.versions_max;
+        actix::spawn(async move {
+            if let Err(e) = store.insert_version(document.clone(), version, max).await {
+                debug!(document.id = %document, reason = %e, "no version of this session");
+            }
+        });
     }
 
     fn stop(&mut self, ctx: &mut Context<Self>) {

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use crate::crdt::{LintLimits, StateVector, Summary, lint};
+use crate::crdt::pack::unpack;
+use crate::crdt::{LintLimits, StateVector, lint};
 use crate::id::DocumentId;
-use crate::store::{AppendError, LoadError, Purge, Store};
+use crate::store::{AppendError, LoadError, Purge, Remains, Store};
 
 /// Why a document could not be purged.
 #[derive(Debug, thiserror::Error)]
@@ -34,9 +35,12 @@ pub async fn purge(
 ) -> Result<bool, PurgeError> {
     let mut ends: HashMap<u64, u32> = HashMap::new();
     let deleted_at_ms = store
-        .read_deleted(&document, |update| {
-            if let Ok(summary) = lint::lint(update, &LintLimits::NONE) {
-                raise(&mut ends, &summary);
+        .read_deleted(&document, |remains| match remains {
+            Remains::Update(update) => raise(&mut ends, update),
+            Remains::Segment(packed) => {
+                for row in unpack(packed).unwrap_or_default() {
+                    raise(&mut ends, &row.bytes);
+                }
             }
         })
         .await?;
@@ -48,7 +52,8 @@ pub async fn purge(
 }
 
 /// What an update brings has been there, and so has what it builds on, even where that is lost.
-fn raise(ends: &mut HashMap<u64, u32>, summary: &Summary) {
+fn raise(ends: &mut HashMap<u64, u32>, update: &[u8]) {
+    let Ok(summary) = lint::lint(update, &LintLimits::NONE) else { return };
     let inserts = summary.inserts.iter().map(|span| (span.client, span.end));
     let needs = summary.needs.iter().map(|need| (need.client, need.end));
     for (client, end) in inserts.chain(needs) {

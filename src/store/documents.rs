@@ -60,6 +60,27 @@ impl Store {
         rows.into_iter().map(DocumentSummary::try_from).collect()
     }
 
+    /// The summary of one document, deleted or not; None if it is not there.
+    ///
+    /// # Errors
+    /// [`LoadError::Unavailable`].
+    pub async fn summary(
+        &self,
+        document: &DocumentId,
+    ) -> Result<Option<DocumentSummary>, LoadError> {
+        const SUMMARY: &str = "SELECT name, created_at, deleted_at, seq, at FROM documents \
+             LEFT JOIN updates ON document = id \
+             AND seq = (SELECT max(seq) FROM updates WHERE document = documents.id) \
+             WHERE name = ?1";
+
+        let row: Option<SummaryRow> = sqlx::query_as(SUMMARY)
+            .bind(document.as_str())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        row.map(DocumentSummary::try_from).transpose()
+    }
+
     /// Whether `document` is there now. One read; it may be outdated when it arrives, and what is
     /// written is judged by the writer.
     ///

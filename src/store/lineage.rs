@@ -32,6 +32,15 @@ pub struct Purge {
     pub branches: bool,
 }
 
+/// A piece of what is left of a deleted document.
+#[derive(Debug)]
+pub enum Remains<'a> {
+    /// An update, or a snapshot.
+    Update(&'a [u8]),
+    /// Packed rows.
+    Segment(&'a [u8]),
+}
+
 /// Text of an earlier life that is kept beside a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Branch {
@@ -63,7 +72,7 @@ impl Store {
         self.change(Change::Document(document, DocumentChange::Purge(purge))).await
     }
 
-    /// Shows `take` every snapshot and every update that can be read of a deleted document, in any
+    /// Shows `take` every snapshot, update and segment that can be read of a deleted document, in any
     /// order and unchecked, for what they say of client ids. Gives the time of its deletion in unix
     /// milliseconds; `None` where no document is deleted by that name.
     ///
@@ -72,13 +81,14 @@ impl Store {
     pub async fn read_deleted(
         &self,
         document: &DocumentId,
-        mut take: impl FnMut(&[u8]),
+        mut take: impl FnMut(Remains<'_>),
     ) -> Result<Option<i64>, LoadError> {
         const FIND: &str =
             "SELECT id, deleted_at FROM documents WHERE name = ?1 AND deleted_at IS NOT NULL";
-        const STORED: [&str; 2] = [
-            "SELECT bytes FROM snapshots WHERE document = ?1",
-            "SELECT bytes FROM updates WHERE document = ?1",
+        const STORED: [(&str, bool); 3] = [
+            ("SELECT bytes FROM snapshots WHERE document = ?1", false),
+            ("SELECT bytes FROM updates WHERE document = ?1", false),
+            ("SELECT bytes FROM segments WHERE document = ?1", true),
         ];
 
         let mut view = self.readers.begin().await.map_err(unavailable)?;
@@ -88,11 +98,12 @@ impl Store {
             .await
             .map_err(unavailable)?;
         let Some((row, deleted_at_ms)) = found else { return Ok(None) };
-        for statement in STORED {
+        for (statement, is_packed) in STORED {
             let mut rows = sqlx::query_scalar::<_, Vec<u8>>(statement).bind(row).fetch(&mut *view);
             loop {
                 match rows.try_next().await {
-                    Ok(Some(bytes)) => take(&bytes),
+                    Ok(Some(bytes)) if is_packed => take(Remains::Segment(&bytes)),
+                    Ok(Some(bytes)) => take(Remains::Update(&bytes)),
                     Ok(None) => break,
                     Err(error) if is_damage(&error) => {
                         tracing::warn!(document.id = %document, "damaged rows are passed over");

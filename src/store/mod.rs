@@ -58,11 +58,11 @@ use open::Tuning;
 
 pub use documents::{DocumentStatus, DocumentSummary};
 pub use error::{AppendError, LoadError, OpenError};
-pub use lineage::{BRANCHES_MAX, Branch, Purge};
+pub use lineage::{BRANCHES_MAX, Branch, Purge, Remains};
 pub use links::{ENDED_LINKS_MAX, ShareLink};
 pub use revocations::{Revocation, RevocationKind};
 pub use segments::{Moment, Packable, Segment};
-pub use versions::{Version, VersionKind};
+pub use versions::{SESSION_VERSIONS_MAX, Version, VersionKind};
 
 /// The longest update or snapshot, in bytes. Longer ones are [`AppendError::Refused`]; `config`
 /// sets much smaller limits for what comes from the network.

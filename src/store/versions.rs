@@ -7,6 +7,10 @@ use super::log_writer::{Change, DocumentChange};
 use super::{AppendError, LoadError, Store};
 use crate::id::{DocumentId, Seq};
 
+/// Versions of a document that were made after sessions and that nobody has named; the oldest go
+/// first.
+pub const SESSION_VERSIONS_MAX: u32 = 100;
+
 /// A moment of a document that is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
@@ -121,7 +125,7 @@ impl Store {
         row.map(Version::try_from).transpose()
     }
 
-    /// Gives a version another name. False if the document has none with this id.
+    /// Gives a version another name; from then on it is one that a person named. False if the document has none with this id.
     ///
     /// # Errors
     /// As [`Self::append`].
@@ -173,7 +177,8 @@ impl VersionChange {
         row: Option<i64>,
         last: Seq,
     ) -> Result<Result<bool, AppendError>, sqlx::Error> {
-        const RENAME: &str = "UPDATE versions SET name = ?3 WHERE document = ?1 AND id = ?2";
+        const RENAME: &str = "UPDATE versions SET name = ?3, kind = 'named' \
+             WHERE document = ?1 AND id = ?2";
         const DELETE: &str = "DELETE FROM versions WHERE document = ?1 AND id = ?2";
 
         let change = match self {
@@ -198,6 +203,9 @@ async fn insert(
     const INSERT: &str = "INSERT INTO versions (id, document, seq, at, name, kind, created_by) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
 
+    const THIN: &str = "DELETE FROM versions WHERE id IN (SELECT id FROM versions \
+         WHERE document = ?1 AND kind = 'session' ORDER BY seq DESC, id DESC LIMIT -1 OFFSET ?2)";
+
     let refused = |why: String| Ok(Err(AppendError::Refused { why }));
     let Some(row) = row.filter(|_| version.seq <= last) else {
         return refused(format!("a version at {}, but the log ends at {last}", version.seq));
@@ -215,10 +223,13 @@ async fn insert(
         .bind(&version.name)
         .bind(version.kind.as_str())
         .bind(&version.created_by)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
     if inserted.rows_affected() == 0 {
         return refused("there is a version with this id".into());
+    }
+    if version.kind == VersionKind::Session {
+        sqlx::query(THIN).bind(row).bind(SESSION_VERSIONS_MAX).execute(connection).await?;
     }
     Ok(Ok(true))
 }

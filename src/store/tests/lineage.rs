@@ -155,7 +155,10 @@ async fn everything_readable_of_a_deleted_document_can_be_read() {
     let store = place.open().await;
     let read = async || {
         let mut read = Vec::new();
-        let at = store.read_deleted(&document("a"), |bytes| read.push(bytes.to_vec())).await;
+        let take = |remains: Remains<'_>| match remains {
+            Remains::Update(bytes) | Remains::Segment(bytes) => read.push(bytes.to_vec()),
+        };
+        let at = store.read_deleted(&document("a"), take).await;
         (at.unwrap(), read)
     };
     append(&store, "a", 1..=2).await;

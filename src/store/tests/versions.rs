@@ -110,3 +110,24 @@ async fn documents_are_listed_by_name_with_where_they_end() {
     });
     assert_eq!(listed, expected);
 }
+
+#[tokio::test]
+async fn versions_after_sessions_go_by_themselves_unless_somebody_named_them() {
+    let place = Place::new();
+    let store = place.open().await;
+    append(&store, "a", 1..=1).await;
+    let session = |id: String| {
+        let (at_ms, name, created_by) = (1, String::new(), None);
+        Version { id, seq: Seq(1), at_ms, name, kind: VersionKind::Session, created_by }
+    };
+    store.insert_version(document("a"), session("0000".into()), 1_000).await.unwrap();
+    assert!(store.rename_version(document("a"), "0000".into(), "kept".into()).await.unwrap());
+    for number in 1..=SESSION_VERSIONS_MAX + 5 {
+        let version = session(format!("{number:04}"));
+        store.insert_version(document("a"), version, 1_000).await.unwrap();
+    }
+    let left = store.versions(&document("a"), None, 1_000).await.unwrap();
+    let ids: Vec<&str> = left.iter().map(|version| version.id.as_str()).collect();
+    assert_eq!(ids.len() as u32, SESSION_VERSIONS_MAX + 1);
+    assert_eq!((ids[0], ids[ids.len() - 2], ids[ids.len() - 1]), ("0105", "0006", "0000"));
+}
