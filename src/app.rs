@@ -18,7 +18,7 @@ use crate::access::{Access, Keys, OriginRule, anonymous_level, jwks};
 use crate::config::Config;
 use crate::document::actor::Shared;
 use crate::document::core::CoreLimits;
-use crate::history;
+use crate::history::{self, Policy};
 use crate::http::{self, Doors, Proxies, Site};
 use crate::hub::{DocumentThreads, FlushAll, Hub};
 use crate::metrics::Metrics;
@@ -39,8 +39,8 @@ pub struct App {
     hub: Addr<Hub>,
     store: Store,
     metrics: Arc<Metrics>,
-    /// Keeps the key set fresh.
-    keys: JoinHandle<()>,
+    /// Keep the key set fresh, and history as thin as the settings say.
+    chores: Vec<JoinHandle<()>>,
     stopping: watch::Sender<bool>,
     shutdown_timeout: Duration,
 }
@@ -59,7 +59,11 @@ impl App {
         let address = listener.local_addr()?;
         let store = Store::open(store_options(&config)).await?;
         let access = Access::new(&config, keys.clone(), store.clone()).await?;
-        let keys = actix_web::rt::spawn(jwks::keep_fresh(keys));
+        let mut chores = vec![actix_web::rt::spawn(jwks::keep_fresh(keys))];
+        let kept = &config.history;
+        if let Some(policy) = Policy::of_days(kept.keep_edits_days, kept.keep_hours_days) {
+            chores.push(actix_web::rt::spawn(history::keep_thinning(store.clone(), policy)));
+        }
         let metrics = Arc::new(Metrics::new());
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let threads =
@@ -93,7 +97,17 @@ impl App {
         .listen(listener)?
         .run();
         let handle = server.handle();
-        Ok(Self { address, server, handle, hub, store, metrics, keys, stopping, shutdown_timeout })
+        Ok(Self {
+            address,
+            server,
+            handle,
+            hub,
+            store,
+            metrics,
+            chores,
+            stopping,
+            shutdown_timeout,
+        })
     }
 
     /// The address that was taken.
@@ -107,12 +121,13 @@ impl App {
     /// # Errors
     /// The server could not go on by itself.
     pub async fn run(self, signal: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, handle, hub, store, metrics, keys, stopping, shutdown_timeout, .. } =
-            self;
+        let Self {
+            server, handle, hub, store, metrics, chores, stopping, shutdown_timeout, ..
+        } = self;
         let serving = actix_web::rt::spawn(server);
         signal.await;
         info!("stopping");
-        keys.abort();
+        chores.iter().for_each(JoinHandle::abort);
         handle.pause().await;
         stopping.send_replace(true);
         if timeout(shutdown_timeout, drain(&hub, &metrics)).await.is_err() {

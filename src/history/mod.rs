@@ -7,4 +7,4 @@ mod packer;
 mod retention;
 
 pub use packer::{PackerError, Packing, SEGMENT_ROWS_MAX, pack_document, start as start_packing};
-pub use retention::{Policy, ThinError, Thinning, thin};
+pub use retention::{Policy, ThinError, Thinning, each_document, keep_thinning, thin};

@@ -7,6 +7,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use crate::clock;
 use crate::crdt::{Replica, RestoreError};
 use crate::id::{DocumentId, LogRow, Seq};
 use crate::store::{AppendError, LoadError, Store};
@@ -19,8 +23,11 @@ const HOUR_MS: i64 = 3_600_000;
 /// Stretches of this length are kept of what is older than [`Policy::hours`].
 const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// Versions that are read at once.
-const VERSIONS_PAGE: u32 = 1_000;
+/// Versions or documents that are read at once.
+const PAGE: u32 = 1_000;
+
+/// How often all documents are looked through.
+const EVERY: Duration = Duration::from_secs(3_600);
 
 /// What is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +70,56 @@ pub enum ThinError {
     /// What would be kept does not make the same document.
     #[error("the thinned log would not make the same document")]
     Differs,
+}
+
+impl Policy {
+    /// As it is set in days; None where everything is kept.
+    pub fn of_days(edits: u32, hours: u32) -> Option<Self> {
+        let days = |days: u32| (days > 0).then(|| Duration::from_secs(u64::from(days) * 86_400));
+        Some(Self { edits: Some(days(edits)?), hours: days(hours) })
+    }
+}
+
+/// Thins all documents by a policy, again and again.
+pub async fn keep_thinning(store: Store, policy: Policy) {
+    loop {
+        let now_ms = clock::unix_ms();
+        let thinned = each_document(&store, async |document| {
+            match thin(&store, document, policy, now_ms, false).await {
+                Ok(None) => {}
+                Ok(Some(Thinning { rows_before, rows_after, .. })) => {
+                    info!(document.id = %document, rows_before, rows_after, "history thinned");
+                }
+                Err(e) => warn!(document.id = %document, reason = %e, "history not thinned"),
+            }
+            Ok::<_, LoadError>(())
+        });
+        if let Err(e) = thinned.await {
+            warn!(reason = %e, "history not thinned");
+        }
+        sleep(EVERY).await;
+    }
+}
+
+/// Does something with every document that is not deleted, in the order of their names.
+///
+/// # Errors
+/// The first one; the rest is not done.
+pub async fn each_document<E: From<LoadError>>(
+    store: &Store,
+    mut work: impl AsyncFnMut(&DocumentId) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut behind: Option<DocumentId> = None;
+    loop {
+        let page = store.documents(behind.as_ref(), PAGE).await?;
+        for document in page.iter().filter(|document| document.deleted_at_ms.is_none()) {
+            work(&document.id).await?;
+        }
+        match page.last() {
+            Some(last) => behind = Some(last.id.clone()),
+            None => return Ok(()),
+        }
+    }
 }
 
 /// Thins what is packed of a document, or with `dry_run` only says what that would do. None where
@@ -111,10 +168,10 @@ async fn versions(store: &Store, document: &DocumentId) -> Result<BTreeSet<Seq>,
     let mut behind: Option<(Seq, String)> = None;
     loop {
         let cursor = behind.as_ref().map(|(seq, id)| (*seq, id.as_str()));
-        let page = store.versions(document, cursor, VERSIONS_PAGE).await?;
+        let page = store.versions(document, cursor, PAGE).await?;
         kept.extend(page.iter().map(|version| version.seq));
         match page.last() {
-            Some(last) if page.len() == VERSIONS_PAGE as usize => {
+            Some(last) if page.len() == PAGE as usize => {
                 behind = Some((last.seq, last.id.clone()));
             }
             _ => return Ok(kept),
