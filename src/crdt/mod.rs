@@ -13,7 +13,7 @@ mod typist;
 
 pub use desk::{BeyondTheEnd, Desk};
 pub use lint::{LintLimits, Summary};
-pub use past::{Author, Past, PastError};
+pub use past::{Author, Change, ChangeKind, Past, PastError, Span};
 pub use replica::{Broken, Fingerprint, Integrated, Linted, Replica, RestoreError, Verdict};
 pub use state_vector::StateVector;
 pub use typist::Typist;
