@@ -13,8 +13,8 @@ mod state_vector;
 mod typist;
 
 pub use desk::{BeyondTheEnd, Desk};
-pub use lint::{LintLimits, Span, Summary};
-pub use past::{Author, Past, PastError};
+pub use lint::{LintLimits, Summary};
+pub use past::{Author, Change, ChangeKind, Past, PastError, Span};
 pub use replica::{Broken, Fingerprint, Integrated, Linted, Replica, RestoreError, Verdict};
 pub use state_vector::StateVector;
 pub use typist::Typist;

@@ -27,11 +27,19 @@ use crate::id::{ConnectionId, LogRow, Seq};
 
 use super::lint::{LintLimits, lint};
 
+mod authorship;
+mod changes;
 mod decode;
 mod items;
+mod spans;
 mod walk;
 
+pub use changes::{Change, ChangeKind};
+pub use spans::Span;
+
+use changes::Changes;
 use items::Items;
+use spans::Spans;
 use walk::{Views, Walk};
 
 /// Who wrote something.
@@ -113,6 +121,25 @@ impl Past {
         text.finish()
     }
 
+    /// The plain text as of a row, cut by who wrote it; put together, it is [`Past::text`].
+    ///
+    /// An author is whoever brought the row that wrote the text first. Text that a row deletes and
+    /// writes again (a split paragraph, a heading typed anew, a run that is moved) and text that an
+    /// undo brings back keep theirs.
+    pub fn spans(&self, seq: Seq, root: Option<&str>) -> Vec<Span> {
+        let mut spans = Spans::new(self);
+        Walk::new(&self.items, Views::one(self.seen(seq)), &mut spans).document(root);
+        spans.finish()
+    }
+
+    /// What is different between two moments, in the order of the document.
+    pub fn changes(&self, from: Seq, to: Seq, root: Option<&str>) -> Vec<Change> {
+        let mut changes = Changes::new(self);
+        let views = Views::two(self.seen(from), self.seen(to));
+        Walk::new(&self.items, views, &mut changes).document(root);
+        changes.finish()
+    }
+
     /// How many rows there are up to a place in the log.
     fn seen(&self, seq: Seq) -> u32 {
         self.rows.partition_point(|row| row.seq <= seq) as u32
@@ -127,10 +154,13 @@ impl Past {
             return Err("something that it builds on is missing".to_owned());
         }
         let number = u32::try_from(self.rows.len()).map_err(|_| "too many rows".to_owned())?;
+        let first = self.items.count();
         self.items.insert(&decode::sections(&row.bytes)?, number)?;
+        let mut deleted = Vec::new();
         for span in &summary.deletes {
-            self.items.delete(*span, number, |_| ());
+            self.items.delete(*span, number, |item| deleted.push(item));
         }
+        authorship::inherit(&mut self.items, number, first, &deleted);
         let author = self.number(Author::of(row));
         self.rows.push(Row { seq: row.seq, author });
         Ok(())

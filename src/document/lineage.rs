@@ -17,7 +17,8 @@ use bytes::Bytes;
 
 use super::core::Core;
 use super::input::{About, Effect, Ending, Greeting, Record};
-use crate::crdt::{Linted, Span, StateVector, Summary};
+use crate::crdt::lint::Span;
+use crate::crdt::{Linted, StateVector, Summary};
 use crate::id::SessionId;
 use crate::wire::Reply;
 

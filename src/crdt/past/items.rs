@@ -185,6 +185,25 @@ impl Items {
         }
     }
 
+    /// Notes that clocks, which came together, were written first by another row.
+    pub(super) fn give(&mut self, id: Id, len: u32, written: u32) {
+        let end = id.clock + len;
+        let mut clock = id.clock;
+        while clock < end {
+            let number = self.starting_at(Id { clock, ..id });
+            if clock + self.item(number).len > end {
+                self.split(number, end - clock);
+            }
+            let item = &mut self.items[number as usize];
+            item.written = written;
+            clock += item.len;
+        }
+    }
+
+    pub(super) fn is_known(&self, id: Id) -> bool {
+        id.clock < self.clients[id.client as usize].known
+    }
+
     /// The next clock of a client id.
     pub(super) fn known(&self, client: u64) -> u32 {
         self.numbers.get(&client).map_or(0, |number| self.clients[*number as usize].known)

@@ -85,3 +85,47 @@ fn rows_out_of_order_are_refused() {
     let error = past.extend(&rows[..1]).expect_err("a row that was there");
     assert_eq!(error.seq, rows[0].seq);
 }
+
+#[test]
+fn spans_put_together_are_the_text() {
+    for seed in 0..60 {
+        let rows = rows_of(seed);
+        let past = past(&rows);
+        for row in &rows {
+            let spans = past.spans(row.seq, None);
+            let text: String = spans.iter().map(|span| span.text.as_str()).collect();
+            assert_eq!(text, past.text(row.seq, None), "seed {seed}, row {}", row.seq);
+            assert!(spans.windows(2).all(|pair| pair[0].author != pair[1].author));
+            assert!(spans.iter().all(|span| span.first <= span.last && span.last <= row.seq));
+        }
+    }
+}
+
+#[test]
+fn changes_put_together_are_the_two_texts() {
+    // Halves of a pair that is torn apart between the moments are in neither text.
+    let plain = |text: &str| text.replace(['😀', '\u{fffd}'], "");
+    for seed in 0..60 {
+        let rows = rows_of(seed);
+        let past = past(&rows);
+        let mut rng = fastrand::Rng::with_seed(seed);
+        for _ in 0..40 {
+            let to = Seq(rng.u64(0..=past.last().0));
+            let from = Seq(rng.u64(0..=to.0));
+            let changes = past.changes(from, to, None);
+            let without = |kind| {
+                let rest = changes.iter().filter(|change| change.kind != kind);
+                plain(&rest.map(|change| change.text.as_str()).collect::<String>())
+            };
+            let at = format!("seed {seed}, from {from} to {to}");
+            assert_eq!(without(ChangeKind::Inserted), plain(&past.text(from, None)), "{at}");
+            assert_eq!(without(ChangeKind::Deleted), plain(&past.text(to, None)), "{at}");
+            let has_author = |change: &Change| change.author.is_some();
+            assert!(changes.iter().all(|change| match change.kind {
+                ChangeKind::Kept => !has_author(change),
+                ChangeKind::Inserted => has_author(change),
+                ChangeKind::Deleted => has_author(change) || change.text == "\n",
+            }));
+        }
+    }
+}

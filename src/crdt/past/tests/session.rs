@@ -113,10 +113,6 @@ impl Editor {
         let texts = self.array.iter(&txn).filter_map(|out| text_of(&out, &txn));
         texts.collect::<Vec<_>>().join("\n")
     }
-
-    pub(super) fn doc(&self) -> &Doc {
-        &self.doc
-    }
 }
 
 fn text_of(out: &Out, txn: &impl ReadTxn) -> Option<String> {
