@@ -538,7 +538,7 @@ impl Core {
                 };
             }
         };
-        if self.is_of_earlier_life(session, &update, whole, may_write, now) {
+        if self.is_of_earlier_life(session, &update, whole, now) {
             return;
         }
         if let Some(known) = self.sessions.get_mut(&session).filter(|known| known.is_stranger) {
