@@ -9,7 +9,7 @@
 //! - a session is shown no content before it has said what it has, and none once it is recognised;
 //! - whoever is set aside hears that nothing of it was saved, after what it had is kept.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,12 +29,12 @@ const KEPT_MAX: usize = 100;
 
 /// The client ids that the earlier lives of a document have used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Retired(HashSet<u64>);
+pub struct Retired(BTreeSet<u64>);
 
 impl Retired {
     /// From the state vectors that those lives have left behind. Bytes that are none say nothing.
     pub fn new(clocks: impl IntoIterator<Item = Bytes>) -> Self {
-        let mut clients = HashSet::new();
+        let mut clients = BTreeSet::new();
         for encoded in clocks {
             // What was read before the bytes end counts.
             let _ = StateVector::each(&encoded, |client, clock| {
