@@ -522,7 +522,8 @@ impl Core {
         };
         let author = about.user.and_then(|user| user.subject.clone());
         let record = Record { connection: about.connection, author, bytes };
-        if !may_write && !whole {
+        let is_readers_change = !may_write && !whole;
+        if is_readers_change && self.lineage.retired.is_empty() {
             // Nothing of it is looked at, so nothing of it is kept either.
             self.owe(session, credit);
             return self.turn_down(session, MAY_NOT_WRITE);
@@ -538,8 +539,12 @@ impl Core {
                 };
             }
         };
-        if self.is_of_earlier_life(session, &update, whole, may_write, now) {
+        if self.is_of_earlier_life(session, &update, whole, now) {
             return;
+        }
+        if is_readers_change {
+            self.owe(session, credit);
+            return self.turn_down(session, MAY_NOT_WRITE);
         }
         if let Some(known) = self.sessions.get_mut(&session).filter(|known| known.is_stranger) {
             known.was_early = true;

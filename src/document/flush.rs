@@ -366,7 +366,7 @@ impl Core {
                 continue;
             }
             let Some(known) = self.sessions.get(&session) else { continue };
-            let greeting = known.about.greeting;
+            let (greeting, is_stranger) = (known.about.greeting, known.is_stranger);
             let Some(replica) = &mut self.replica else { return };
             match kind {
                 SyncKind::Step(vector) => {
@@ -375,6 +375,11 @@ impl Core {
                         self.greet(session);
                     }
                     self.send(session, Reply::SyncStep2 { update });
+                }
+                SyncKind::CatchUp(_) if is_stranger => {
+                    // What it missed is of others' presence; everything else comes with its step 2.
+                    self.effects.push(Effect::Resume { session });
+                    self.send_everything(session);
                 }
                 SyncKind::CatchUp(vector) => {
                     let update = replica.encode_diff(&vector);

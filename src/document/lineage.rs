@@ -9,7 +9,7 @@
 //! - a session is shown no content before it has said what it has, and none once it is recognised;
 //! - whoever is set aside hears that nothing of it was saved, after what it had is kept.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,12 +30,12 @@ const KEPT_MAX: usize = 100;
 
 /// The client ids that the earlier lives of a document have used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Retired(HashSet<u64>);
+pub struct Retired(BTreeSet<u64>);
 
 impl Retired {
     /// From the state vectors that those lives have left behind. Bytes that are none say nothing.
     pub fn new(clocks: impl IntoIterator<Item = Bytes>) -> Self {
-        let mut clients = HashSet::new();
+        let mut clients = BTreeSet::new();
         for encoded in clocks {
             // What was read before the bytes end counts.
             let _ = StateVector::each(&encoded, |client, clock| {
@@ -90,8 +90,6 @@ pub(super) struct Lineage {
 #[derive(Debug)]
 struct Aside {
     about: About,
-    /// A question that brings all that it has is on its way.
-    is_asked: bool,
     /// Answers to older questions that are on their way before the one that counts.
     answers_before: usize,
     /// When it is told even if it brings nothing; `None` while what it brought is being kept.
@@ -191,7 +189,6 @@ impl Core {
         let is_earlier = self.lineage.retired.is_in_vector(state_vector);
         if is_earlier {
             self.set_aside(session, now);
-            self.ask_aside(session);
         } else {
             self.is_no_stranger(session);
         }
@@ -204,22 +201,16 @@ impl Core {
         session: SessionId,
         update: &Linted,
         whole: bool,
-        may_write: bool,
         now: Duration,
     ) -> bool {
         let is_earlier = self.lineage.retired.is_in_update(&update.summary);
         if is_earlier {
             let known = self.sessions.get(&session);
-            // A session that was shown nothing yet has nothing but what it brings as a whole; a
-            // request has nothing else to bring.
-            let is_all = known.is_some_and(|known| {
-                known.about.greeting == Greeting::Never || (whole && known.is_stranger)
-            });
+            let is_request = known.is_some_and(|known| known.about.greeting == Greeting::Never);
             self.set_aside(session, now);
-            if is_all {
-                self.bring(session, update, may_write);
-            } else {
-                self.ask_aside(session);
+            if is_request {
+                // That is all it has to say.
+                self.bring(session, update);
             }
         } else if whole {
             self.is_no_stranger(session);
@@ -239,12 +230,16 @@ impl Core {
         if !whole || aside.until.is_none() {
             return true;
         }
+        if !may_write {
+            self.tell_aside(session, None);
+            return true;
+        }
         if aside.answers_before > 0 {
             aside.answers_before -= 1;
             return true;
         }
         match Linted::new(bytes.clone(), &self.limits.lint) {
-            Ok(update) => self.bring(session, &update, may_write),
+            Ok(update) => self.bring(session, &update),
             Err(_) => self.tell_aside(session, None),
         }
         true
@@ -260,37 +255,27 @@ impl Core {
     }
 
     /// Takes a session out of the document: for the others it has left, and nothing of the document
-    /// is sent to it any more.
+    /// is sent to it any more. A client is asked for all that it has, whatever it was asked before:
+    /// what is kept must stand alone. What a reader has is not kept.
     fn set_aside(&mut self, session: SessionId, now: Duration) {
         let Some(known) = self.sessions.get(&session) else { return };
-        let about = known.about.clone();
-        // The answer to a question that a stranger was asked is all that it has. Whoever was shown
-        // something leaves out what the server has of it, and what it holds would not stand alone.
-        let is_asked = known.is_stranger && !known.questions.is_empty();
-        let answers_before = if is_asked { 0 } else { known.questions.len() };
-        let until = Some(now + PATIENCE);
-        let aside = Aside { about, is_asked, answers_before, until, extent: None };
+        let (about, answers_before) = (known.about.clone(), known.questions.len());
+        let (may_write, greeting) = (about.may_write, about.greeting);
         self.left(session, now);
-        self.lineage.aside.insert(session, aside);
-    }
-
-    /// Asks a session that is set aside for all that it has. What a reader has is not kept.
-    fn ask_aside(&mut self, session: SessionId) {
-        let Some(aside) = self.lineage.aside.get(&session) else { return };
-        if !aside.about.may_write {
-            return self.tell_aside(session, None);
-        }
-        if !aside.is_asked {
-            let state_vector = StateVector::default().encode();
-            let reply = Reply::SyncStep1 { state_vector };
+        let until = Some(now + PATIENCE);
+        self.lineage.aside.insert(session, Aside { about, answers_before, until, extent: None });
+        if !may_write {
+            self.tell_aside(session, None);
+        } else if greeting != Greeting::Never {
+            let reply = Reply::SyncStep1 { state_vector: StateVector::default().encode() };
             self.effects.push(Effect::Send { session, reply });
         }
     }
 
     /// What a session that is set aside holds.
-    fn bring(&mut self, session: SessionId, update: &Linted, may_write: bool) {
+    fn bring(&mut self, session: SessionId, update: &Linted) {
         let Some(aside) = self.lineage.aside.get_mut(&session) else { return };
-        if !may_write || update.summary.inserts.is_empty() {
+        if update.summary.inserts.is_empty() {
             return self.tell_aside(session, None);
         }
         let author = aside.about.user.as_ref().and_then(|user| user.subject.clone());
@@ -349,3 +334,6 @@ impl Core {
         self.effects.push(Effect::Publish { reply, except });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,6 +84,8 @@ pub struct Client {
     /// Updates that wait for what they build on, as Yjs keeps them.
     parked: Vec<Bytes>,
     awareness: Awareness,
+    /// What its device still has of an earlier life.
+    pub device_copy: Option<Bytes>,
     /// When it says again that it is here.
     pub renews_at: Duration,
 }
@@ -109,6 +111,7 @@ impl Client {
             unechoed: vec![],
             parked: vec![],
             awareness,
+            device_copy: None,
             renews_at: RENEWS_AFTER,
         }
     }
@@ -117,6 +120,29 @@ impl Client {
     pub fn forget_document(&mut self) {
         self.doc = content::new_doc(self.kind.id);
         self.unsaved.clear();
+    }
+
+    /// It was told that its copy is of an earlier life: it starts with an empty document and another
+    /// number, as a page does. Not every application cleans up its device.
+    pub fn start_anew(&mut self, id: u64, keeps_copy: bool) {
+        let copy = self.doc.transact().encode_diff_v1(&StateVector::default()).into();
+        let (may_write, is_shut_out, is_gone) = (self.may_write, self.is_shut_out, self.is_gone);
+        let renews_at = self.renews_at;
+        *self = Self {
+            may_write,
+            is_shut_out,
+            is_gone,
+            renews_at,
+            device_copy: keeps_copy.then_some(copy),
+            ..Self::new(Kind { id, ..self.kind.clone() })
+        };
+    }
+
+    /// Its device brings what it has, later than the server did.
+    pub fn load_device_copy(&mut self) -> Vec<Message> {
+        let Some(update) = self.device_copy.take() else { return vec![] };
+        content::apply(&self.doc, &update);
+        vec![Message::Update { update }]
     }
 
     /// A connection is open.

@@ -43,6 +43,9 @@ enum Event {
     HearOfDeletion,
     Undelete,
     Checkpoint(usize),
+    Purge,
+    LateCopy(usize),
+    Branch,
 }
 
 impl Sim {
@@ -87,6 +90,9 @@ impl Sim {
         let weights = &self.plan.weights;
         let mut events = self.due();
         for (index, client) in self.clients.iter().enumerate().filter(|(_, c)| !c.is_gone) {
+            if client.device_copy.is_some() {
+                events.push((weights.late_copy, Event::LateCopy(index)));
+            }
             if client.kind.may_write {
                 events.push((weights.edit, Event::Edit(index)));
                 events.push((weights.burst, Event::Burst(index)));
@@ -135,6 +141,9 @@ impl Sim {
         if let Some(session) = self.hostile.session {
             events.push((weights.rights, Event::HostileRights(session)));
         }
+        if self.deleted_at.is_some() {
+            events.push((weights.purge, Event::Purge));
+        }
         match self.deleted_at {
             None => events.push((weights.delete, Event::Delete)),
             Some(_) if !self.must_hear_of_its_deletion() => {
@@ -182,6 +191,9 @@ impl Sim {
         }
         if server.is_loading {
             events.push((weights.store, Event::Load));
+        }
+        if !server.keeping.is_empty() {
+            events.push((weights.store, Event::Branch));
         }
         if server.snapshot.is_some() {
             events.push((weights.store, Event::Snapshot));
@@ -244,6 +256,12 @@ impl Sim {
             Event::Delete => self.delete(),
             Event::HearOfDeletion => self.hear_of_deletion(),
             Event::Undelete => self.undelete(),
+            Event::Purge => self.purge(),
+            Event::LateCopy(index) => {
+                let said = self.clients[index].load_device_copy();
+                self.say_of(index, said);
+            }
+            Event::Branch => self.branch_ends(),
             Event::Checkpoint(index) => {
                 let said = self.clients[index].counter.as_ref().map(Counter::message);
                 self.say_of(index, said);
@@ -292,11 +310,13 @@ impl Sim {
         let may_write = self.may_write(session);
         let Some(link) = self.links.get_mut(&session) else { return };
         let Some(message) = link.up.pop_front() else { return };
+        self.note_what_is_said(session, &message);
         let input = match message {
             Message::SyncStep1 { state_vector } => Input::SyncStep1 { session, state_vector },
             Message::SyncStep2 { update } => self.update(session, update, may_write, true),
             Message::Update { update } => self.update(session, update, may_write, false),
             Message::Awareness { entries } => {
+                let Some(link) = self.links.get(&session) else { return };
                 let (who, id) = (link.who, link.kind.id);
                 let is_alone = self.links.values().filter(|link| link.who == who).count() == 1;
                 if let Some(link) = self.links.get_mut(&session) {
@@ -332,6 +352,10 @@ impl Sim {
         self.trace.note(|| format!("  < {next:?}"));
         match (next, link.who) {
             (Down::Close, _) => self.lose(session),
+            (Down::Retired, who) => {
+                self.lose(session);
+                self.start_anew(who);
+            }
             (Down::Reply(reply), Who::Client(index)) => {
                 let said = self.clients[index].hear(reply, self.ledger.durable());
                 self.say(session, said);

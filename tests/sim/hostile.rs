@@ -66,6 +66,11 @@ impl Hostile {
         }
     }
 
+    /// Goes on with an empty document and another number.
+    pub fn start_anew(&mut self, id: u64) {
+        self.doc = content::new_doc(id);
+    }
+
     /// It listens, and answers only what it must to seem honest.
     pub fn hear(&mut self, reply: &Reply) -> Option<Message> {
         if let Reply::Awareness { body } = reply {

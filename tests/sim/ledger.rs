@@ -3,9 +3,12 @@
 //! Keeps three replicas: of what is on disk (may be acknowledged), of what is committed (may be
 //! shown), and of the log plus the append in flight (what the server's own replica must be).
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
-use coscribe::crdt::{LintLimits, Linted, Replica, RestoreError, Verdict};
+use coscribe::crdt::{LintLimits, Linted, Replica, RestoreError, StateVector, Summary, Verdict};
 use coscribe::document::input::Loaded;
+use coscribe::document::lineage::Retired;
 use coscribe::id::Seq;
 
 /// One document's log.
@@ -19,6 +22,8 @@ pub struct Ledger {
     durable: Replica,
     committed: Replica,
     ahead: Replica,
+    /// Client ids of the document's earlier lives.
+    retired: BTreeSet<u64>,
 }
 
 impl Ledger {
@@ -34,7 +39,29 @@ impl Ledger {
             durable,
             committed,
             ahead,
+            retired: BTreeSet::new(),
         }
+    }
+
+    /// The document is gone; what it has used is remembered.
+    pub fn purge(&mut self) {
+        assert!(self.append.is_none(), "a document is purged while it is written");
+        let mut retired = std::mem::take(&mut self.retired);
+        let inserts = self.rows.iter().flat_map(|row| linted(row).summary.inserts);
+        retired.extend(inserts.map(|insert| insert.client));
+        *self = Self { retired, ..Self::new() };
+    }
+
+    /// Whether an update has anything to do with an earlier life.
+    pub fn is_retired(&self, summary: &Summary) -> bool {
+        let spans = summary.inserts.iter().chain(&summary.deletes).map(|span| span.client);
+        let needs = summary.needs.iter().map(|need| need.client);
+        spans.chain(needs).any(|client| self.retired.contains(&client))
+    }
+
+    /// Client ids of the document's earlier lives.
+    pub fn retired(&self) -> &BTreeSet<u64> {
+        &self.retired
     }
 
     /// Everything in the log, in order.
@@ -83,6 +110,10 @@ impl Ledger {
     pub fn begin(&mut self, records: Vec<Bytes>) {
         assert!(self.append.is_none(), "a second append while one is in flight");
         assert!(!records.is_empty(), "an append of nothing");
+        for record in &records {
+            let summary = linted(record).summary;
+            assert!(!self.is_retired(&summary), "two lives are glued together");
+        }
         integrate(&mut self.ahead, &records);
         self.append = Some(records);
     }
@@ -131,7 +162,10 @@ impl Ledger {
             None => (0, None),
         };
         let tail = &self.rows[seq..];
+        let mut clocks = StateVector::default();
+        self.retired.iter().for_each(|client| clocks.raise(*client, 1));
         Ok(Loaded {
+            retired: Retired::new([clocks.encode()]),
             replica: Replica::restore(snapshot.map(Bytes::as_ref), tail)?,
             last: Seq(self.rows.len() as u64),
             rows: tail.len() as u64,

@@ -48,6 +48,8 @@ pub enum Down {
     Reply(Reply),
     /// The server closes the connection.
     Close,
+    /// It closes it because the client has a copy of an earlier life.
+    Retired,
 }
 
 /// One connection.
@@ -83,6 +85,10 @@ pub struct Link {
     pub was_turned_down: bool,
     /// The server has heard which client id is its own.
     pub is_known: bool,
+    /// The server has been told what the client has, or brings, of an earlier life.
+    pub is_of_earlier_life: bool,
+    /// The server has been told what the client has, and there was nothing wrong with it.
+    pub is_cleared: bool,
     /// Step 1s of the server that have not been answered.
     pub questions: u32,
     /// Updates that the server was given and that are not on disk.
@@ -110,6 +116,8 @@ impl Link {
             is_slow: false,
             was_turned_down: false,
             is_known: false,
+            is_of_earlier_life: false,
+            is_cleared: false,
             questions: 0,
             unsettled: vec![],
             settled: 0,

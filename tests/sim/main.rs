@@ -6,7 +6,7 @@
 //!
 //! `COSCRIBE_SIM_SEEDS=100000` runs that many seeds of each family, `COSCRIBE_SIM_SEED=17` prints one
 //! step by step: `COSCRIBE_SIM_SEED=17 cargo nextest run --test sim one_seed --no-capture`, or
-//! `one_guarded_seed`.
+//! `one_guarded_seed`, or `one_reborn_seed`.
 
 mod checks;
 mod client;
@@ -17,6 +17,7 @@ mod hostile;
 mod ledger;
 mod link;
 mod plan;
+mod reborn;
 mod rights;
 mod server;
 mod trace;
@@ -31,10 +32,12 @@ use world::Sim;
 /// Seeds of the normal run.
 const STEADY_SEEDS: u64 = 3_000;
 const GUARDED_SEEDS: u64 = 1_000;
+const REBORN_SEEDS: u64 = 1_000;
 
 /// Tests that the seeds are shared out to, so that they run on several cores.
 const STEADY_SHARDS: u64 = 4;
 const GUARDED_SHARDS: u64 = 2;
+const REBORN_SHARDS: u64 = 2;
 
 fn variable(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
@@ -56,6 +59,7 @@ fn run_in(family: Family, seed: u64) {
         let test = match family {
             Family::Steady => "one_seed",
             Family::Guarded => "one_guarded_seed",
+            Family::Reborn => "one_reborn_seed",
         };
         eprintln!(
             "seed {seed} failed; to see it step by step:\n\
@@ -105,6 +109,29 @@ fn what_was_promised_holds_while_rights_change_2_of_2() {
     run_guarded_shard(1);
 }
 
+fn run_reborn_shard(shard: u64) {
+    let seeds = variable("COSCRIBE_SIM_SEEDS").unwrap_or(REBORN_SEEDS);
+    let shard = (shard..seeds).step_by(REBORN_SHARDS as usize);
+    shard.for_each(|seed| run_in(Family::Reborn, seed));
+}
+
+#[test]
+fn two_lives_of_a_document_are_never_glued_together_1_of_2() {
+    run_reborn_shard(0);
+}
+
+#[test]
+fn two_lives_of_a_document_are_never_glued_together_2_of_2() {
+    run_reborn_shard(1);
+}
+
+#[test]
+fn one_reborn_seed() {
+    if let Some(seed) = variable("COSCRIBE_SIM_SEED") {
+        Sim::new(Family::Reborn, seed, Trace::Print).run_to_end();
+    }
+}
+
 #[test]
 fn one_seed() {
     if let Some(seed) = variable("COSCRIBE_SIM_SEED") {
@@ -121,8 +148,12 @@ fn one_guarded_seed() {
 
 #[test]
 fn the_same_seed_is_the_same_run() {
-    for seed in 0..20 {
-        let family = if seed < 10 { Family::Steady } else { Family::Guarded };
+    for seed in 0..30 {
+        let family = match seed {
+            0..10 => Family::Steady,
+            10..20 => Family::Guarded,
+            _ => Family::Reborn,
+        };
         let [one, two] = [(); 2].map(|()| {
             let mut sim = Sim::new(family, seed, Trace::Keep(vec![]));
             sim.run_to_end();

@@ -14,6 +14,8 @@ pub enum Family {
     /// Rights change while people are connected, the document is deleted and comes back, and
     /// y-sweet clients are among the others.
     Guarded,
+    /// As before, and the deleted document is purged and made again, while people hold copies of it.
+    Reborn,
 }
 
 /// The character of one run. Weights are relative to each other; 0 is never.
@@ -80,12 +82,19 @@ pub struct Weights {
     pub delete: u32,
     /// A client asks again whether everything is saved.
     pub checkpoint: u32,
+    /// A deleted document is purged, which frees its name.
+    pub purge: u32,
+    /// A client's device brings an old copy after the first sync.
+    pub late_copy: u32,
 }
 
 impl Plan {
     /// Draws a plan.
     pub fn draw(rng: &mut Rng, family: Family) -> Self {
         let mut plan = Self::draw_steady(rng);
+        if family == Family::Reborn {
+            plan.draw_reborn(rng);
+        }
         if family == Family::Guarded {
             let weights = &mut plan.weights;
             weights.rights = *pick(rng, &[2, 6, 20, 100]);
@@ -97,6 +106,15 @@ impl Plan {
             }
         }
         plan
+    }
+
+    fn draw_reborn(&mut self, rng: &mut Rng) {
+        let weights = &mut self.weights;
+        weights.rights = *pick(rng, &[0, 0, 6]);
+        weights.delete = *pick(rng, &[2, 6]);
+        weights.purge = *pick(rng, &[20, 100]);
+        weights.late_copy = *pick(rng, &[0, 2]);
+        weights.checkpoint = *pick(rng, &[0, 4]);
     }
 
     /// Nobody goes and appends take long and fail, so that rights change while something is on its
@@ -158,6 +176,8 @@ impl Plan {
                 revoke: 0,
                 delete: 0,
                 checkpoint: 0,
+                purge: 0,
+                late_copy: 0,
             },
         }
     }

@@ -27,6 +27,8 @@ pub struct Server {
     pub is_loading: bool,
     /// A snapshot is being written.
     pub snapshot: Option<(usize, Bytes)>,
+    /// What copies of earlier lives brought and is being kept.
+    pub keeping: VecDeque<(SessionId, Option<String>)>,
     /// Appends that were answered and are not on disk.
     pub undurable: VecDeque<Seq>,
     /// The store has failed since it last did something.
@@ -54,6 +56,7 @@ impl Server {
             start,
             is_loading: false,
             snapshot: None,
+            keeping: VecDeque::new(),
             undurable: VecDeque::new(),
             is_failing: false,
             is_flushing: false,
@@ -123,6 +126,7 @@ impl Sim {
             Input::CommitFailed { reason: "the disk is full".into() },
             Input::Durable,
             Input::SnapshotEnded { written: true },
+            Input::BranchKept { session: SessionId(1), branch: None },
             Input::Retire,
             Input::Tick,
         ];
@@ -182,6 +186,9 @@ impl Sim {
                 let who = self.connections[&record.connection].who;
                 self.blame(who, || format!("an honest update was put aside: {reason}"));
             }
+            Effect::KeepBranch { session, record, replaces } => {
+                self.keep_branch(session, &record, replaces);
+            }
             Effect::Welcome { session } => {
                 let link = self.links.get_mut(&session).expect("a known session is welcomed");
                 assert_eq!(link.part, Part::Joining, "{session:?} is welcomed twice");
@@ -240,6 +247,7 @@ impl Sim {
 
     fn send(&mut self, session: SessionId, reply: &Reply) {
         self.check_shown(reply);
+        self.check_life(session, reply);
         let link = self.links.get_mut(&session).expect("something is sent to a known session");
         assert_eq!(link.part, Part::Here, "something is sent to {session:?}, which is not here");
         match reply {
@@ -276,6 +284,7 @@ impl Sim {
             }
         }
         for session in heard {
+            self.check_life(session, reply);
             self.check_echo(session, reply);
         }
         for session in stalled {
@@ -295,6 +304,11 @@ impl Sim {
         link.is_awaited = false;
         link.has_drained = false;
         link.down.push_back(Down::Close);
+        if let Ending::Retired { .. } = why {
+            assert!(link.is_of_earlier_life, "{session:?} has nothing of an earlier life");
+            link.down.pop_back();
+            link.down.push_back(Down::Retired);
+        }
         if let Ending::Refused(reason) = why {
             self.blame(who, || format!("an honest session was ended: {reason}"));
         }
@@ -316,7 +330,7 @@ impl Sim {
         assert!(self.ledger.append().is_none(), "flushed while something is on its way");
         let durable = self.ledger.durable();
         for (session, link) in self.links.iter().filter(|(_, link)| link.is_here(self.starts)) {
-            let is_behind = link.was_turned_down || link.questions > 0;
+            let is_behind = link.was_turned_down || link.questions > 0 || link.is_of_earlier_life;
             let counts = self.may_write(*session) && link.who != Who::Hostile && !is_behind;
             let unsettled = link.unsettled(durable).filter(|_| counts);
             assert_eq!(unsettled, None, "flushed without a change of client {}", link.kind.id);

@@ -59,6 +59,8 @@ pub struct Sim {
     pub is_disordered: bool,
     /// The replica has changed since it was last compared in full.
     pub is_unchecked: bool,
+    /// Client ids that were given to clients that started anew.
+    pub renamed: u64,
     sessions: u64,
 }
 
@@ -97,6 +99,7 @@ impl Sim {
             has_lost_rows: false,
             is_disordered: false,
             is_unchecked: false,
+            renamed: 0,
             sessions: 0,
         };
         sim.trace.note(|| format!("{:#?}", sim.plan));
@@ -209,7 +212,7 @@ impl Sim {
 
 /// How somebody speaks.
 pub fn draw_dialect(rng: &mut Rng, family: Family) -> Dialect {
-    if family == Family::Guarded && rng.bool() {
+    if family != Family::Steady && rng.bool() {
         return Dialect::YSweet;
     }
     match rng.bool() {
