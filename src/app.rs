@@ -18,7 +18,7 @@ use crate::access::{Access, Keys, OriginRule, anonymous_level, jwks};
 use crate::config::Config;
 use crate::document::actor::Shared;
 use crate::document::core::CoreLimits;
-use crate::history::{self, Policy};
+use crate::history::{self, Archive, Policy};
 use crate::http::{self, Doors, Proxies, Site};
 use crate::hub::{DocumentThreads, FlushAll, Hub};
 use crate::metrics::Metrics;
@@ -78,6 +78,7 @@ impl App {
             metrics: metrics.clone(),
         };
         let hub = Hub::new(shared, threads, config.limits.documents_live_max).start();
+        let archive = Archive::new(store.clone(), config.history.cache_bytes_max);
         let (stopping, stopped) = watch::channel(false);
         let origins = OriginRule::new(&config);
         let doors = Doors::new(&config.limits);
@@ -85,7 +86,7 @@ impl App {
         let request_timeout = Duration::from_millis(config.timing.request_timeout_ms);
         let services = Services::new(hub.clone(), access, config, metrics.clone(), stopped);
         let services = Arc::new(services);
-        let site = Site { services, store: store.clone(), origins, proxies, doors };
+        let site = Site { services, store: store.clone(), archive, origins, proxies, doors };
         let server = HttpServer::new(move || {
             let app = HttpApp::new().app_data(web::Data::new(site.clone()));
             app.configure(|config| http::routes(&site, config))

@@ -3,8 +3,10 @@
 //! The log is never changed by what is read here. What is packed stands for exactly the rows that it
 //! took the place of; only thinning, by a policy that somebody has set, lets anything go.
 
+mod archive;
 mod packer;
 mod retention;
 
+pub use archive::{Archive, HistoryError};
 pub use packer::{PackerError, Packing, SEGMENT_ROWS_MAX, pack_document, start as start_packing};
 pub use retention::{Policy, ThinError, Thinning, each_document, keep_thinning, thin};

@@ -6,6 +6,7 @@ mod body;
 mod caller;
 mod documents;
 mod health;
+mod history;
 mod limits;
 mod problem;
 mod recordings;
@@ -20,6 +21,7 @@ use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use actix_web::{guard, web};
 
 use crate::access::OriginRule;
+use crate::history::Archive;
 use crate::session::Services;
 use crate::store::Store;
 
@@ -36,6 +38,8 @@ pub struct Site {
     pub services: Arc<Services>,
     /// For health, figures, and what is stored beside documents.
     pub store: Store,
+    /// For what documents were.
+    pub archive: Archive,
     /// Which pages may connect.
     pub origins: OriginRule,
     /// Which proxies are believed.
@@ -84,6 +88,9 @@ pub fn routes(site: &Site, config: &mut web::ServiceConfig) {
                 .route("/documents/{name}/purge", web::post().to(documents::purge))
                 .route("/documents/{name}/links", web::post().to(sharing::create_link))
                 .route("/documents/{name}/links", web::get().to(sharing::list_links))
+                .route("/documents/{name}/content", web::get().to(history::content))
+                .route("/documents/{name}/changes", web::get().to(history::changes))
+                .route("/documents/{name}/authors", web::get().to(history::authors))
                 .route("/documents/{name}/recording/live", web::get().to(recordings::live))
                 .route("/links/{id}", web::patch().to(sharing::change_link))
                 .route("/links/{id}", web::delete().to(sharing::revoke_link))
