@@ -10,7 +10,7 @@ use tracing::info;
 use super::address::decoded;
 use super::caller::admitted;
 use super::problem::Problem;
-use super::{Site, whole};
+use super::{Site, query, whole};
 use crate::clock;
 use crate::document::purge;
 use crate::hub::{EndDeleted, Evict};
@@ -74,8 +74,7 @@ pub(super) async fn purge(
 ) -> Result<HttpResponse, Problem> {
     let document = document_in(&request)?;
     admitted(&request, &site, &document, Level::Admin).await?;
-    let query = web::Query::<PurgeQuery>::from_query(request.query_string());
-    let PurgeQuery { branches } = query.map_err(|e| Problem::bad(e.to_string()))?.into_inner();
+    let PurgeQuery { branches } = query(&request)?;
     match site.store.status(&document).await? {
         DocumentStatus::Deleted => {}
         DocumentStatus::Absent => return Err(Problem::absent("deleted document")),
@@ -90,6 +89,7 @@ pub(super) async fn purge(
         if !purge::purge(&site.store, document.clone(), clock::unix_ms(), branches).await? {
             return Err(Problem::absent("deleted document"));
         }
+        site.archive.forget(&document);
         info!(document.id = %document, "document purged");
         Ok(())
     };

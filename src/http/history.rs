@@ -12,10 +12,10 @@ use actix_web::http::header::{
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
-use super::Site;
 use super::caller::admitted;
 use super::documents::document_in;
 use super::problem::Problem;
+use super::{Site, query};
 use crate::crdt::{Author, Change, ChangeKind, Past};
 use crate::history::HistoryError;
 use crate::id::{DocumentId, Seq};
@@ -105,9 +105,8 @@ impl When {
 pub(super) async fn content(
     request: HttpRequest,
     site: web::Data<Site>,
-    query: web::Query<Content>,
 ) -> Result<HttpResponse, Problem> {
-    let Content { format, root, seq, at, version } = query.into_inner();
+    let Content { format, root, seq, at, version } = query(&request)?;
     let (when, format) = (When { seq, at, version }, format.unwrap_or_default());
     let level = if when.is_past() { Level::Write } else { Level::Read };
     let document = present(&request, &site, level).await?;
@@ -192,10 +191,9 @@ impl Piece {
 pub(super) async fn changes(
     request: HttpRequest,
     site: web::Data<Site>,
-    query: web::Query<Span>,
 ) -> Result<HttpResponse, Problem> {
     let document = present(&request, &site, Level::Write).await?;
-    let Span { from, to, root } = query.into_inner();
+    let Span { from, to, root } = query(&request)?;
     let (from, to) = span(&site, &document, from.as_deref(), to.as_deref()).await?;
     let read = move |past: &Past| past.changes(from, to, root.as_deref());
     let changes = site.archive.read(&document.id, read).await?;
@@ -232,10 +230,9 @@ struct Written {
 pub(super) async fn authors(
     request: HttpRequest,
     site: web::Data<Site>,
-    query: web::Query<Authors>,
 ) -> Result<HttpResponse, Problem> {
     let document = present(&request, &site, Level::Write).await?;
-    let Authors { root, seq, at, version } = query.into_inner();
+    let Authors { root, seq, at, version } = query(&request)?;
     let seq = When { seq, at, version }.find(&site, &document).await?;
     let read = move |past: &Past| past.spans(seq, root.as_deref());
     let spans = site.archive.read(&document.id, read).await?;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use actix_cors::Cors;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use actix_web::{guard, web};
+use actix_web::{HttpRequest, guard, web};
 
 use crate::access::OriginRule;
 use crate::history::Archive;
@@ -91,6 +91,7 @@ pub fn routes(site: &Site, config: &mut web::ServiceConfig) {
                 .route("/documents/{name}/content", web::get().to(history::content))
                 .route("/documents/{name}/changes", web::get().to(history::changes))
                 .route("/documents/{name}/authors", web::get().to(history::authors))
+                .route("/documents/{name}/recording", web::get().to(recordings::stored))
                 .route("/documents/{name}/recording/live", web::get().to(recordings::live))
                 .route("/links/{id}", web::patch().to(sharing::change_link))
                 .route("/links/{id}", web::delete().to(sharing::revoke_link))
@@ -106,6 +107,12 @@ pub fn routes(site: &Site, config: &mut web::ServiceConfig) {
 /// differ from what is in memory.
 async fn whole<T: 'static>(work: impl Future<Output = T> + 'static) -> Result<T, problem::Problem> {
     actix_web::rt::spawn(work).await.map_err(|e| problem::Problem::internal(&e))
+}
+
+/// What the query of a request says.
+fn query<T: serde::de::DeserializeOwned>(request: &HttpRequest) -> Result<T, problem::Problem> {
+    let query = web::Query::<T>::from_query(request.query_string());
+    Ok(query.map_err(|e| problem::Problem::bad(e.to_string()))?.into_inner())
 }
 
 /// `GET`, or `HEAD` as load balancers ask.

@@ -6,15 +6,18 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::stream;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use super::Site;
 use super::caller::login;
 use super::documents::document_in;
+use super::history::{present, span};
 use super::problem::Problem;
+use super::{Site, query};
+use crate::id::Seq;
 use crate::level::Level;
+use crate::recording::Recording;
 use crate::session::{RecordError, Recorder};
 
 /// JSON Lines.
@@ -23,6 +26,43 @@ const LINES: &str = "application/jsonl";
 /// An empty line after so long without an event: whoever has gone is noticed, and nobody in between
 /// takes the connection for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
+
+/// Which part of the log.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Part {
+    /// The first update, by its place or a time.
+    from: Option<String>,
+    /// The last one.
+    to: Option<String>,
+}
+
+/// `GET …/recording`: what is in the log, as a recording that begins with what was there before.
+pub(super) async fn stored(
+    request: HttpRequest,
+    site: web::Data<Site>,
+) -> Result<HttpResponse, Problem> {
+    let document = present(&request, &site, Level::Write).await?;
+    let Part { from, to } = query(&request)?;
+    let (from, to) = span(&site, &document, from.as_deref(), to.as_deref()).await?;
+    let before = Seq(from.0.saturating_sub(1));
+    let start = match before {
+        Seq(0) => None,
+        before => Some(site.archive.state(&document.id, before).await?),
+    };
+    let rows = site.archive.rows(&document.id, before, to).await?;
+    let writing = web::block(move || {
+        let mut body = Vec::new();
+        let recording = Recording::of_log(document.id.as_str(), start, &rows);
+        recording.write(&mut body).map(|()| body)
+    });
+    let body = writing.await.map_err(|e| Problem::internal(&e))?;
+    let body = body.map_err(|e| Problem::internal(&e))?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, LINES))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(body))
+}
 
 /// `GET …/recording/live`: a header with what is there, then everything that happens, one line each,
 /// until the client goes. The body breaks off when something was missed.

@@ -3,6 +3,7 @@
 mod client;
 mod format;
 mod frames;
+mod log;
 mod outcome;
 mod replay;
 mod script;

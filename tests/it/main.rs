@@ -13,6 +13,7 @@ mod awareness;
 mod ending;
 mod fixtures;
 mod health;
+mod history;
 mod hocuspocus;
 mod house;
 mod keep_alive;
