@@ -84,11 +84,6 @@ pub(super) async fn read_log(
     Ok(StoredLog { segments, rows, last })
 }
 
-const SNAPSHOTS_BELOW: &str =
-    "SELECT seq FROM snapshots WHERE document = ?1 AND seq < ?2 ORDER BY seq DESC";
-
-const SNAPSHOT: &str = "SELECT at, bytes, checksum FROM snapshots WHERE document = ?1 AND seq = ?2";
-
 /// The newest snapshot below `below` that can be read and whose checksum is right.
 async fn load_sound_snapshot(
     view: &mut SqliteConnection,
@@ -96,36 +91,58 @@ async fn load_sound_snapshot(
     row: i64,
     below: Option<Seq>,
 ) -> Result<Option<(Seq, Bytes)>, LoadError> {
-    let below = below.map_or(i64::MAX, |seq| seq.0.cast_signed());
-    let seqs: Vec<i64> = sqlx::query_scalar(SNAPSHOTS_BELOW)
-        .bind(row)
-        .bind(below)
-        .fetch_all(&mut *view)
-        .await
-        .map_err(unavailable)?;
-    for seq in seqs {
-        let at = Seq(seq.cast_unsigned());
-        let stored: Result<(i64, Vec<u8>, i64), _> =
-            sqlx::query_as(SNAPSHOT).bind(row).bind(seq).fetch_one(&mut *view).await;
-        match stored {
-            Ok((at_ms, bytes, sum))
-                if checksum::is_of_snapshot(sum, document, at, at_ms, &bytes) =>
-            {
-                return Ok(Some((at, bytes.into())));
-            }
-            Err(error) if !is_damage(&error) => return Err(unavailable(error)),
-            _ => tracing::warn!(
-                document.id = %document,
-                snapshot.seq = seq,
-                "a stored snapshot is damaged and was passed over"
-            ),
+    let below = below.unwrap_or(SEQ_MAX);
+    for seq in snapshot_seqs(view, row, below).await.map_err(unavailable)? {
+        if let Some(bytes) = sound_snapshot(view, document, row, seq).await? {
+            return Ok(Some((seq, bytes)));
         }
+        tracing::warn!(
+            document.id = %document,
+            snapshot.seq = seq.0,
+            "a stored snapshot is damaged and was passed over"
+        );
     }
     Ok(None)
 }
 
+/// The places of the snapshots below `below`, newest first.
+pub(super) async fn snapshot_seqs(
+    view: &mut SqliteConnection,
+    row: i64,
+    below: Seq,
+) -> Result<Vec<Seq>, sqlx::Error> {
+    const BELOW: &str =
+        "SELECT seq FROM snapshots WHERE document = ?1 AND seq < ?2 ORDER BY seq DESC";
+
+    let seqs: Vec<i64> =
+        sqlx::query_scalar(BELOW).bind(row).bind(below.0.cast_signed()).fetch_all(view).await?;
+    Ok(seqs.into_iter().map(|seq| Seq(seq.cast_unsigned())).collect())
+}
+
+/// The snapshot at `seq`; None if it cannot be read or does not match its checksum.
+pub(super) async fn sound_snapshot(
+    view: &mut SqliteConnection,
+    document: &DocumentId,
+    row: i64,
+    seq: Seq,
+) -> Result<Option<Bytes>, LoadError> {
+    const SNAPSHOT: &str =
+        "SELECT at, bytes, checksum FROM snapshots WHERE document = ?1 AND seq = ?2";
+
+    let stored: Result<(i64, Vec<u8>, i64), _> =
+        sqlx::query_as(SNAPSHOT).bind(row).bind(seq.0.cast_signed()).fetch_one(view).await;
+    match stored {
+        Ok((at_ms, bytes, sum)) => {
+            let is_sound = checksum::is_of_snapshot(sum, document, seq, at_ms, &bytes);
+            Ok(is_sound.then(|| bytes.into()))
+        }
+        Err(error) if is_damage(&error) => Ok(None),
+        Err(error) => Err(unavailable(error)),
+    }
+}
+
 /// The greatest place that the database can hold.
-const SEQ_MAX: Seq = Seq(i64::MAX.cast_unsigned() - 1);
+pub(super) const SEQ_MAX: Seq = Seq(i64::MAX.cast_unsigned() - 1);
 
 /// A part of a document's log: everything after `after`, up to `until`.
 pub(super) struct Range<'a> {
@@ -141,7 +158,7 @@ impl Range<'_> {
     /// Reads the segments that reach into the range, then hands out the rows of `updates` in it.
     /// Everything is checked; a gap is damage. The second result is the last update of the log,
     /// whatever the range.
-    async fn read(
+    pub(super) async fn read(
         &self,
         view: &mut SqliteConnection,
         take: impl FnMut(LogRow),

@@ -26,6 +26,7 @@
 mod checksum;
 mod documents;
 mod error;
+pub mod fsck;
 mod lineage;
 mod links;
 mod load;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -31,9 +31,14 @@ const ROWS_AHEAD: usize = 512;
 const WAL_BYTES_KEPT: &str = "67108864";
 
 /// "cosc" as a number, set by the first migration.
-const APPLICATION_ID: i64 = 0x636f_7363;
+pub(super) const APPLICATION_ID: i64 = 0x636f_7363;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// Number of the newest migration that this program has.
+pub(super) fn known_schema() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
 
 /// What the tests set otherwise.
 pub(super) struct Tuning {
@@ -191,22 +196,81 @@ fn writer_options(
     }
 }
 
-/// Looks before anything is changed, so that another program's database stays as it is.
-async fn refuse_foreign(connect: &SqliteConnectOptions, path: &Path) -> Result<(), OpenError> {
-    const TABLES: &str =
-        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name <> '_sqlx_migrations'";
+/// What a database says that it is.
+pub(super) struct Nature {
+    is_ours: bool,
+    /// Without a table of anybody.
+    is_new: bool,
+    /// Number of its newest migration; 0 without any.
+    schema: i64,
+}
 
+impl Nature {
+    /// Asks an open database.
+    pub(super) async fn of(connection: &mut SqliteConnection) -> Result<Self, sqlx::Error> {
+        const TABLES: &str = "SELECT count(*), coalesce(sum(name = '_sqlx_migrations'), 0) \
+             FROM sqlite_schema WHERE type = 'table'";
+
+        let id: i64 =
+            sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
+        let (tables, of_migrations): (i64, i64) =
+            sqlx::query_as(TABLES).fetch_one(&mut *connection).await?;
+        let schema: Option<i64> = match of_migrations {
+            0 => None,
+            _ => {
+                let newest = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations");
+                newest.fetch_one(connection).await?
+            }
+        };
+        let is_ours = id == APPLICATION_ID;
+        Ok(Self {
+            is_ours,
+            is_new: id == 0 && tables == of_migrations,
+            schema: schema.unwrap_or(0),
+        })
+    }
+
+    /// Whether this program may open it: its own, or a new one, and of a schema that it knows.
+    fn refuse_foreign(&self, path: &Path) -> Result<(), OpenError> {
+        if !self.is_ours && !self.is_new {
+            return Err(OpenError::Foreign { path: path.to_owned() });
+        }
+        let (found, known) = (self.schema, known_schema());
+        if found > known {
+            return Err(OpenError::Newer { path: path.to_owned(), found, known });
+        }
+        Ok(())
+    }
+
+    /// Whether it can be looked at as it is: ours, and of this program's schema.
+    pub(super) fn refuse_others(&self, path: &Path) -> Result<(), OpenError> {
+        if !self.is_ours {
+            return Err(OpenError::Foreign { path: path.to_owned() });
+        }
+        self.refuse_foreign(path)?;
+        let (found, known) = (self.schema, known_schema());
+        if found < known {
+            let why = format!(
+                "it has schema {found}, and this program's is {known}; start the server once, \
+                 which brings it up to date, or use the coscribe that wrote it"
+            );
+            return Err(OpenError::Database { path: path.to_owned(), why });
+        }
+        Ok(())
+    }
+}
+
+/// Looks before anything is changed, so that another program's database, or a newer one, stays as it
+/// is.
+async fn refuse_foreign(connect: &SqliteConnectOptions, path: &Path) -> Result<(), OpenError> {
     let look = async {
         let mut connection = connect.clone().read_only(true).connect().await?;
-        let id: i64 =
-            sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut connection).await?;
-        let tables: i64 = sqlx::query_scalar(TABLES).fetch_one(&mut connection).await?;
+        let nature = Nature::of(&mut connection).await?;
         connection.close().await?;
-        Ok::<bool, sqlx::Error>(id == APPLICATION_ID || (id == 0 && tables == 0))
+        Ok::<Nature, sqlx::Error>(nature)
     };
     match look.await {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(OpenError::Foreign { path: path.to_owned() }),
+        Ok(nature) => nature.refuse_foreign(path),
         Err(error) => Err(OpenError::Database { path: path.to_owned(), why: error.to_string() }),
     }
 }
@@ -222,11 +286,8 @@ async fn set_wal_mode(writer: &mut SqliteConnection, path: &Path) -> Result<(), 
 }
 
 async fn migrate(writer: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
-    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-    MIGRATIONS.run(writer).await.map_err(|error| match error {
-        MigrateError::VersionMissing(found) if found > known => {
-            OpenError::Newer { path: path.to_owned(), found, known }
-        }
-        error => OpenError::Database { path: path.to_owned(), why: error.to_string() },
-    })
+    MIGRATIONS
+        .run(writer)
+        .await
+        .map_err(|error| OpenError::Database { path: path.to_owned(), why: error.to_string() })
 }

@@ -7,6 +7,7 @@ mod damage;
 mod documents;
 mod durability;
 mod failures;
+mod fsck;
 mod lineage;
 mod log;
 mod migration;
