@@ -52,15 +52,12 @@ const VERSION: u8 = 1;
 /// Counts from here on are not part of a shape.
 const LARGE: u8 = 24;
 
-/// What an update takes up in the columns at most, in multiples of its bytes: 6 for a clock of one byte
-/// that is far from all that was foreseen.
-const GROWTH_MAX: usize = 6;
-
 /// Packs rows, for good: with the highest compression, which takes about 1 us for a keystroke, and memory
 /// of a few times the rows' bytes.
 ///
-/// The caller keeps to [`fitting`]: what is above the limit is packed as well, but not unpacked. Whoever
-/// lets the rows go afterwards unpacks first, and compares.
+/// Rows with 40 MiB of updates and authors, and not more than a million, can always be unpacked again,
+/// because nothing takes up more than six times its bytes in the columns. More are packed as well, but may
+/// be over the limit of [`unpack`]. Whoever lets the rows go afterwards unpacks first, and compares.
 pub fn pack(rows: &[LogRow]) -> Vec<u8> {
     let mut packed = vec![VERSION];
     columns_of(rows).compress(&mut packed);
@@ -79,25 +76,6 @@ fn columns_of(rows: &[LogRow]) -> Columns {
     }
     scan.put_tables(rows.len(), &mut columns);
     columns
-}
-
-/// How many rows from the front can go into one segment, for its size; at least one where there is one.
-/// Updates of 40 MiB fit together.
-pub fn fitting(rows: &[LogRow]) -> usize {
-    let mut left = UNPACKED_BYTES_MAX;
-    let fits = |row: &&LogRow| {
-        let cost = bytes_max(row);
-        let fits = cost <= left;
-        left = left.saturating_sub(cost);
-        fits
-    };
-    rows.iter().take_while(fits).count().max(rows.len().min(1))
-}
-
-/// The most that a row takes up, in the columns or in memory.
-fn bytes_max(row: &LogRow) -> usize {
-    let author = row.author.as_ref().map_or(0, |author| author.len());
-    GROWTH_MAX * row.bytes.len() + author + ROW_BYTES
 }
 
 /// Unpacks what [`pack`] made, a million keystrokes in 0.1 to 0.2 s. The rows share one buffer: one that
@@ -224,7 +202,7 @@ fn list<'a, T>(
 
 fn buffer<'a>(columns: &mut ReadColumns<'a>) -> Result<&'a [u8], PackError> {
     let len = columns.number(Column::Tables)?;
-    columns.take(Column::Tables, len as usize)
+    columns.take(Column::Tables, len)
 }
 
 fn author(columns: &mut ReadColumns) -> Result<Arc<str>, PackError> {

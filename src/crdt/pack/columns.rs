@@ -103,12 +103,12 @@ impl Columns {
         for column in &mut columns.0 {
             let len = packed.number()?;
             let compressed_len = packed.number()?;
-            let len = usize::try_from(len).map_err(|_| PackError::TooLarge)?;
-            left = left.checked_sub(len).ok_or(PackError::TooLarge)?;
+            let capacity = usize::try_from(len).map_err(|_| PackError::TooLarge)?;
+            left = left.checked_sub(capacity).ok_or(PackError::TooLarge)?;
             *column = if compressed_len == 0 {
                 packed.take(len)?.to_vec()
             } else {
-                decompress(packed.take(compressed_len as usize)?, len)?
+                decompress(packed.take(compressed_len)?, capacity)?
             };
         }
         if packed.is_at_end() {
@@ -150,7 +150,7 @@ impl<'a> ReadColumns<'a> {
         Ok((number >> 1) as i64 ^ -((number & 1) as i64))
     }
 
-    pub(super) fn take(&mut self, column: Column, len: usize) -> Result<&'a [u8], PackError> {
+    pub(super) fn take(&mut self, column: Column, len: u64) -> Result<&'a [u8], PackError> {
         self.0[column as usize].take(len)
     }
 
@@ -190,7 +190,8 @@ impl<'a> Cursor<'a> {
         Ok(byte)
     }
 
-    pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], PackError> {
+    pub(super) fn take(&mut self, len: u64) -> Result<&'a [u8], PackError> {
+        let len = usize::try_from(len).map_err(|_| ENDS_EARLY)?;
         if len > self.bytes.len() - self.at {
             return Err(ENDS_EARLY);
         }

@@ -66,7 +66,7 @@ impl<'a> Pen<'a> {
     }
 
     fn bytes(&mut self, column: Column, len: u64) -> Result<(), PackError> {
-        self.updates.extend_from_slice(self.columns.take(column, len as usize)?);
+        self.updates.extend_from_slice(self.columns.take(column, len)?);
         self.check()
     }
 

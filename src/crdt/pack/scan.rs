@@ -218,7 +218,7 @@ impl Side for Tokens<'_> {
     fn text(&mut self) -> Result<u64, PackError> {
         let len = self.update.number()?;
         self.put_count(len);
-        let text = self.update.take(len as usize)?;
+        let text = self.update.take(len)?;
         self.columns.put_bytes(Column::Text, text);
         Ok(super::utf16_len(text))
     }
@@ -226,7 +226,7 @@ impl Side for Tokens<'_> {
     fn name(&mut self) -> Result<(), PackError> {
         let len = self.update.number()?;
         self.put_count(len);
-        let name = self.update.take(len as usize)?;
+        let name = self.update.take(len)?;
         self.columns.put_bytes(Column::Rest, name);
         Ok(())
     }
@@ -239,7 +239,7 @@ impl Side for Tokens<'_> {
         let mut reader = Reader::new(self.update.rest());
         let odd = |_| PackError::Damaged("not the usual encoding");
         reader.block(client, place.clock, &LintLimits::NONE).map_err(odd)?;
-        let block = self.update.take(reader.at())?;
+        let block = self.update.take(reader.at() as u64)?;
         let content = block.get(behind..).unwrap_or_default();
         self.put_count(content.len() as u64);
         self.columns.put_bytes(Column::Rest, content);

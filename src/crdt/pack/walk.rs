@@ -69,10 +69,15 @@ pub(super) trait Side {
 
 /// What was seen of each client id so far.
 #[derive(Default)]
-pub(super) struct Habits(Vec<Habit>);
+pub(super) struct Habits {
+    habits: Vec<Habit>,
+    /// Habits of before the last time that all were forgotten do not count.
+    age: u32,
+}
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Habit {
+    age: u32,
     /// The clock that its next block starts with.
     next: u32,
     /// Its last clock that something referred to unforeseen.
@@ -87,9 +92,10 @@ struct Habit {
 }
 
 impl Habits {
-    /// After a row that could not be walked along: where that stopped is nobody's business.
+    /// After a row that could not be walked along: where that stopped is nobody's business. Costs the same
+    /// however many client ids there are.
     pub(super) fn forget(&mut self) {
-        self.0.clear();
+        self.age += 1;
     }
 
     /// Where unforeseen places of a client id are likely to be.
@@ -100,11 +106,15 @@ impl Habits {
     /// Of a client id that the side knows, so there are no more of them than it has in its table.
     fn of(&mut self, client: u32) -> &mut Habit {
         let at = client as usize;
-        while self.0.len() <= at {
-            let deleted = Place { client: self.0.len() as u32, clock: 0 };
-            self.0.push(Habit { deleted, ..Habit::default() });
+        if self.habits.len() <= at {
+            self.habits.resize(at + 1, Habit { age: u32::MAX, ..Habit::default() });
         }
-        &mut self.0[at]
+        let habit = &mut self.habits[at];
+        if habit.age != self.age {
+            let deleted = Place { client, clock: 0 };
+            *habit = Habit { age: self.age, deleted, ..Habit::default() };
+        }
+        habit
     }
 }
 
