@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One block. The span of an item may be empty: old encoders made such items, the library drops them.
-    pub(super) fn block(
+    pub(in crate::crdt) fn block(
         &mut self,
         client: u64,
         clock: u32,
