@@ -22,12 +22,14 @@ use super::lint::{LintError, LintLimits, Summary, lint};
 use super::roles::Roles;
 use super::state_vector::StateVector;
 
+mod scratch;
+
 /// Updates integrated per transaction while restoring: the fastest size that was measured.
 const RESTORE_CHUNK: usize = 50;
 
 /// Levels of nested elements in a document. Editors stay under 60; the CRDT library recurses over
 /// them, and the stacks of the document threads carry a hundred times as many.
-const DEPTH_MAX: u32 = 512;
+pub(super) const DEPTH_MAX: u32 = 512;
 
 /// The replica's own client id. The server makes no edits of its own.
 const OWN_CLIENT: u64 = 0;
@@ -130,12 +132,16 @@ pub struct Replica {
 impl Replica {
     /// An empty document.
     pub fn new() -> Self {
+        Self::with_client(OWN_CLIENT)
+    }
+
+    fn with_client(client: u64) -> Self {
         let options = Options {
             offset_kind: OffsetKind::Utf16,
             skip_gc: false,
             // With `true` the replica would delete formatting marks that every client keeps.
             cleanup_formatting: false,
-            ..Options::with_client_id(ClientID::new(OWN_CLIENT))
+            ..Options::with_client_id(ClientID::new(client))
         };
         Self {
             doc: Doc::with_options(options),
