@@ -223,6 +223,10 @@ impl Sim {
             Event::Lose(session) => self.lose(session),
             Event::Leave(session) => self.leave(session),
             Event::Notice(session) => {
+                // What it brought and is not in the log goes with it.
+                if let Some(link) = self.links.get_mut(&session).filter(|l| l.part == Part::Here) {
+                    link.part = Part::Over;
+                }
                 self.input_from(session, Input::Left { session });
                 self.links.remove(&session);
             }
