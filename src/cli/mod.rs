@@ -1,5 +1,6 @@
 //! Arguments to commands.
 
+mod recording;
 mod replay;
 mod serve;
 mod token;
@@ -46,6 +47,7 @@ enum Command {
     Config(Settings),
     Token(token::Token),
     Replay(replay::Replay),
+    Recording(recording::Command),
 }
 
 #[derive(Debug, Args)]
@@ -119,6 +121,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Config(settings) => say(&settings.load()?.to_toml()),
         Command::Token(token) => token::run(token),
         Command::Replay(replay) => replay::run(replay),
+        Command::Recording(command) => recording::run(command),
     }
 }
 

@@ -82,8 +82,7 @@ impl Spoken {
 
 /// Replays; an error where not everybody ended up with the recorded text.
 pub(super) fn run(replay: Replay) -> anyhow::Result<()> {
-    let recording =
-        Recording::load(&replay.file).with_context(|| format!("{}", replay.file.display()))?;
+    let recording = super::recording::load(&replay.file)?;
     let outcome = replay.play(&recording)?;
     if let Some(path) = &replay.report {
         write_report(path, &outcome)?;

@@ -13,6 +13,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::frames::{Heard, Say, decode, encode};
+use super::random::Random;
 use super::replay::Run;
 use super::socket::Socket;
 use super::{Dialect, Event, Fault, Speed, What};
@@ -78,7 +79,7 @@ impl<'a> Client<'a> {
             is_synced: false,
             early: Vec::new(),
             has_checkpoint: false,
-            random: Random(run.options.seed.wrapping_add(number << 32)),
+            random: Random::of(run.options.seed, number, 0),
             burst: 1,
         }
     }
@@ -379,17 +380,4 @@ fn mark(summary: &Summary) -> Option<Mark> {
     let inserted = inserted.map(|span| Mark::Inserted { client: span.client, clock: span.end - 1 });
     let deleted = summary.deletes.last();
     inserted.or(deleted.map(|span| Mark::Deleted { client: span.client, clock: span.end - 1 }))
-}
-
-/// SplitMix64: the same numbers for the same seed, everywhere.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
 }

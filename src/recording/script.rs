@@ -102,13 +102,18 @@ impl End {
 }
 
 fn hash_difference(shown: &str, expected: &str) -> Option<String> {
-    let hash: String = Sha256::digest(shown).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex(&Sha256::digest(shown));
     (hash != expected).then(|| {
         format!(
             "{} characters with the SHA-256 {hash} instead of {expected}",
             shown.chars().count()
         )
     })
+}
+
+/// In lower-case hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The recording on a document without a server.

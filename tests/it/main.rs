@@ -19,6 +19,7 @@ mod keep_alive;
 mod limits;
 mod loading;
 mod rates;
+mod recordings;
 mod replay;
 mod rights;
 mod saving;
