@@ -3,17 +3,23 @@
 mod any;
 mod client;
 mod cursor;
+mod faults;
 mod format;
 mod frames;
+mod holdings;
 mod import;
 mod info;
+mod junit;
+mod multiply;
 mod outcome;
 mod parts;
 mod random;
 mod replay;
 mod scramble;
 mod script;
+mod server;
 mod socket;
+mod spans;
 mod trace;
 
 use std::collections::HashSet;
@@ -23,10 +29,11 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+pub use faults::Trouble;
 pub use format::{Event, Expected, FORMAT, Fault, Header, VERSION, What};
 pub use info::{Info, Person};
-pub use outcome::{Latency, Outcome};
-pub use replay::{Dialect, Options, ReplayError, Speed, bare, onto};
+pub use outcome::{EndState, Latency, Outcome};
+pub use replay::{Dialect, Progress, Replay, ReplayError, Speed};
 pub use scramble::ScrambleError;
 
 /// The most that a file may hold when it is unpacked.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use coscribe::recording::{self, Expected, Recording, What};
+use coscribe::recording::{Expected, Recording, Replay, What};
 use serde_json::Value;
 
 fn fixture(name: &str) -> PathBuf {
@@ -36,7 +36,7 @@ fn whatever_is_imported_is_the_same_recording_under_every_ending() {
         let imported = recording(&["import", path(&from)]);
         assert!(imported.status.success(), "{imported:?}");
         let whole = Recording::read(&*imported.stdout).expect("a recording");
-        assert!(recording::bare(&whole).expect("it can be played").converged, "{from:?}");
+        Replay::new(&whole).run().expect("it can be played").assert_converged();
         for (name, first) in [("a.jsonl", b'{'), ("a.jsonl.gz", 0x1f), ("a.jsonl.zst", 0x28)] {
             let out = directory.path().join(name);
             let imported = recording(&["import", path(&from), "--out", path(&out)]);
@@ -65,8 +65,7 @@ fn a_scrambled_session_is_the_same_session_with_other_words() {
         let done = recording(&arguments);
         assert!(done.status.success(), "{done:?}");
         let scrambled = Recording::load(&out).expect("a recording");
-        let played = recording::bare(&scrambled).expect("it can be played");
-        assert_eq!(played.differences, Vec::<String>::new());
+        Replay::new(&scrambled).run().expect("it can be played").assert_converged();
         assert_eq!(original.events.len(), scrambled.events.len());
         let (was, is) = (end(&original), end(&scrambled));
         assert_eq!(was.encode_utf16().count(), is.encode_utf16().count());
