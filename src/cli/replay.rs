@@ -1,8 +1,10 @@
 //! `coscribe replay`: a recorded session, played again.
 
 mod bar;
+mod step;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
@@ -10,6 +12,9 @@ use clap::{Args, ValueEnum};
 use crate::clock;
 use crate::recording::{self, Dialect, Outcome, Recording, Speed, Trouble};
 use bar::Bar;
+
+/// While a session is shrunk, a server that says nothing for so long has failed: most attempts end so.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Play a recorded session again, and see whether everybody ends up with the recorded text
 ///
@@ -24,7 +29,9 @@ use bar::Bar;
   coscribe replay session.jsonl --dialect all --speed 10x --report replay.json
   coscribe replay trace.json.gz --onto ws://127.0.0.1:4110
   coscribe replay session.jsonl --clients 10 --faults drop,delay,kill --seed 7
+  coscribe replay session.jsonl --shrink shortest.jsonl
   coscribe replay session.jsonl --bare                without a server
+  coscribe replay session.jsonl --step                who types what, one key press at a time
 
 The last line of the output begins with the word replayed.")]
 pub(super) struct Replay {
@@ -61,6 +68,14 @@ pub(super) struct Replay {
     /// again
     #[arg(long = "report", value_name = "FILE")]
     reports: Vec<PathBuf>,
+    /// Where it fails, leave out one thing after another as long as it still fails, and write the
+    /// shortest session that does
+    #[arg(long, value_name = "FILE", conflicts_with = "bare")]
+    shrink: Option<PathBuf>,
+    /// Tell in words what happens, one event a key press, and play it nowhere; without a terminal,
+    /// all of it at once
+    #[arg(long, conflicts_with_all = ["onto", "bare", "speed", "clients", "faults", "reports", "shrink"])]
+    step: bool,
 }
 
 /// A dialect, or all of them.
@@ -86,12 +101,18 @@ impl Spoken {
 /// Replays; an error where not everybody ended up with the recorded text.
 pub(super) fn run(replay: Replay) -> anyhow::Result<()> {
     let recording = super::recording::load(&replay.file)?;
+    if replay.step {
+        return step::run(&recording);
+    }
     let outcome = replay.play(&recording)?;
     for path in &replay.reports {
         write_report(path, &replay.file.to_string_lossy(), &outcome)?;
     }
     for difference in outcome.differences.iter().skip(1) {
         eprintln!("coscribe: {difference}");
+    }
+    if let Some(out) = replay.shrink.as_ref().filter(|_| !outcome.converged) {
+        replay.shrink(&recording, out, outcome.seed)?;
     }
     super::say(&format!("{}\n", last_line(&outcome)))?;
     match outcome.differences.first() {
@@ -107,6 +128,28 @@ impl Replay {
         let outcome = self.prepared(recording)?.progress(&progress).run();
         bar.clear();
         Ok(outcome?)
+    }
+
+    /// Writes the shortest session that fails as this one has.
+    fn shrink(&self, recording: &Recording, out: &Path, seed: u64) -> anyhow::Result<()> {
+        let mut attempts = 0;
+        let shrunk = recording.shrink(|attempt| {
+            attempts += 1;
+            let replay = self.prepared(attempt).map(|replay| replay.seed(seed).patience(PATIENCE));
+            let Ok(replay) = replay else { return false };
+            // Each onto a document of its own.
+            let played = replay.document(&format!("shrink-{}-{attempts}", clock::unix_ms())).run();
+            let fails = played.is_ok_and(|outcome| !outcome.converged);
+            bar::show(&format!(
+                "\r{attempts} attempts, {} events in the last\x1b[K",
+                attempt.events.len()
+            ));
+            fails
+        });
+        let (left, all) = (shrunk.events.len(), recording.events.len());
+        shrunk.save(out).with_context(|| format!("cannot write {}", out.display()))?;
+        eprintln!("\rcoscribe: fails with {left} of {all} events: {}", out.display());
+        Ok(())
     }
 
     /// As the arguments say.

@@ -30,9 +30,6 @@ const IN_FLIGHT_MAX: usize = 1_000;
 /// The most edits that are sent in one go.
 const BURST_MAX: u64 = 64;
 
-/// A server that says nothing about the document for so long is not going to.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// Between two attempts to come back.
 const RETRY_AFTER: Duration = Duration::from_millis(20);
 
@@ -182,7 +179,7 @@ impl<'a> Client<'a> {
     /// Joins, as often as it takes.
     async fn come_back(&mut self) -> Result<(), String> {
         self.breaks += 1;
-        let deadline = self.run.clock.now() + PATIENCE;
+        let deadline = self.run.clock.now() + self.run.options.patience;
         loop {
             match self.join().await {
                 Err(Stop::Broke(_)) if self.run.clock.now() < deadline => sleep(RETRY_AFTER).await,
@@ -386,13 +383,14 @@ impl<'a> Client<'a> {
     async fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) -> Result<(), Stop> {
         self.flush().await?;
         let clock = self.run.clock;
-        let mut deadline = clock.instant(clock.now() + PATIENCE);
+        let patience = self.run.options.patience;
+        let mut deadline = clock.instant(clock.now() + patience);
         while !is_so(self) {
             match self.hear_until(deadline).await? {
                 Some(Heard::Other) => {}
-                Some(_) => deadline = clock.instant(clock.now() + PATIENCE),
+                Some(_) => deadline = clock.instant(clock.now() + patience),
                 None => {
-                    let waited = format!("waited {PATIENCE:?} for {what}");
+                    let waited = format!("waited {patience:?} for {what}");
                     let instead = self.run.script.end.difference(&self.replica);
                     let instead = instead.map(|said| format!("; it has {said}"));
                     return Err(self.failure(&(waited + &instead.unwrap_or_default())));

@@ -2,6 +2,7 @@
 
 mod any;
 mod client;
+mod compare;
 mod cursor;
 mod faults;
 mod format;
@@ -18,8 +19,11 @@ mod replay;
 mod scramble;
 mod script;
 mod server;
+mod shrink;
 mod socket;
 mod spans;
+mod story;
+mod subset;
 mod trace;
 
 use std::collections::HashSet;
@@ -29,12 +33,14 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+pub use compare::Difference;
 pub use faults::Trouble;
 pub use format::{Event, Expected, FORMAT, Fault, Header, VERSION, What};
 pub use info::{Info, Person};
 pub use outcome::{EndState, Latency, Outcome};
 pub use replay::{Dialect, Progress, Replay, ReplayError, Speed};
 pub use scramble::ScrambleError;
+pub use story::{Story, Told};
 
 /// The most that a file may hold when it is unpacked.
 const UNPACKED_BYTES_MAX: u64 = 2 << 30;

@@ -5,10 +5,6 @@
 pub(super) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
     /// Another sequence for each pair of numbers.
     pub fn of(seed: u64, one: u64, other: u64) -> Self {
         let first = Self(seed ^ one.rotate_left(32)).next();

@@ -20,6 +20,9 @@ use super::server::Server;
 use crate::clock::Clock;
 use crate::crdt::Replica;
 
+/// A server that says nothing about the document for so long is not going to.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// How often somebody who lets others pass looks whether they have.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
@@ -140,6 +143,7 @@ pub(super) struct Options {
     pub document: String,
     pub token: Option<String>,
     pub faults: Vec<Trouble>,
+    pub patience: Duration,
 }
 
 impl<'a> Replay<'a> {
@@ -152,6 +156,7 @@ impl<'a> Replay<'a> {
             document: "replay".into(),
             token: None,
             faults: Vec::new(),
+            patience: PATIENCE,
         };
         Self { recording, target: Target::Bare, clients: 1, options, progress: &|_| {} }
     }
@@ -216,6 +221,12 @@ impl<'a> Replay<'a> {
     /// What every connection shows when it comes [nothing].
     pub fn token(mut self, token: &str) -> Self {
         self.options.token = Some(token.into());
+        self
+    }
+
+    /// How long a server may say nothing about the document before it is given up [30 s].
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.options.patience = patience;
         self
     }
 

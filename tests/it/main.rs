@@ -23,6 +23,7 @@ mod recordings;
 mod replay;
 mod rights;
 mod saving;
+mod shrinking;
 mod slow_readers;
 mod storage;
 mod support;

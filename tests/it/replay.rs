@@ -159,6 +159,17 @@ async fn a_document_that_is_not_empty_is_noticed() {
     assert!(outcome.differences[0].contains("not in the recording"), "{:?}", outcome.differences);
 }
 
+#[test]
+fn without_a_terminal_the_whole_story_is_told() {
+    let output = replay(&fixture("session.jsonl"), &["--step"]);
+    assert!(output.status.success(), "{}", errors(&output));
+    let text = String::from_utf8(output.stdout.clone()).expect("UTF-8");
+    let typed = "     0.500 s Bo types \" world\" at 5\n             Hello[ world]\n";
+    assert!(text.contains(typed), "{text}");
+    assert!(!text.contains('\u{1b}'), "{text}");
+    assert_eq!(last_line(&output), "     1.100 s everybody must have \"Jello world!\" in \"body\"");
+}
+
 /// Ten people take turns for a while, on a text that all of them change everywhere.
 fn busy() -> Recording {
     let mut random = fastrand::Rng::with_seed(4);

@@ -46,7 +46,11 @@ impl Bar {
     }
 }
 
-fn show(text: &str) {
+/// Writes onto standard error, where that is a terminal.
+pub(super) fn show(text: &str) {
+    if !std::io::stderr().is_terminal() {
+        return;
+    }
     let mut err = std::io::stderr();
     // A terminal that has gone away needs no progress.
     let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
