@@ -1,6 +1,7 @@
 //! Arguments to commands.
 
 mod record;
+mod recording;
 mod remote;
 mod replay;
 mod serve;
@@ -49,6 +50,7 @@ enum Command {
     Token(token::Token),
     Record(record::Record),
     Replay(replay::Replay),
+    Recording(recording::Command),
 }
 
 #[derive(Debug, Args)]
@@ -123,6 +125,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Token(token) => token::run(token),
         Command::Record(record) => record::run(record),
         Command::Replay(replay) => replay::run(replay),
+        Command::Recording(command) => recording::run(command),
     }
 }
 

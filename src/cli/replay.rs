@@ -1,25 +1,20 @@
 //! `coscribe replay`: a recorded session, played again.
 
-use std::io::{IsTerminal, Write};
-use std::net::SocketAddr;
+mod bar;
+mod step;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
-use tokio::sync::oneshot;
 
-use crate::app::App;
-use crate::clock::{self, Clock};
-use crate::config::Config;
-use crate::recording::{self, Dialect, Options, Outcome, Recording, Speed};
-use crate::telemetry;
+use crate::clock;
+use crate::recording::{self, Dialect, Outcome, Recording, Speed, Trouble};
+use bar::Bar;
 
-/// How often the progress is drawn.
-const DRAW_EVERY: Duration = Duration::from_millis(100);
-
-/// Characters of the progress bar.
-const BAR_WIDTH: usize = 30;
+/// While a session is shrunk, a server that says nothing for so long has failed: most attempts end so.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Play a recorded session again, and see whether everybody ends up with the recorded text
 ///
@@ -33,13 +28,16 @@ const BAR_WIDTH: usize = 30;
   coscribe replay session.jsonl.gz                    onto a server of its own, as fast as it can
   coscribe replay session.jsonl --dialect all --speed 10x --report replay.json
   coscribe replay trace.json.gz --onto ws://127.0.0.1:4110
+  coscribe replay session.jsonl --clients 10 --faults drop,delay,kill --seed 7
+  coscribe replay session.jsonl --shrink shortest.jsonl
   coscribe replay session.jsonl --bare                without a server
+  coscribe replay session.jsonl --step                who types what, one key press at a time
 
 The last line of the output begins with the word replayed.")]
 pub(super) struct Replay {
     /// A recording (.jsonl) or an editing trace (.json); may be packed (.gz, .zst)
     file: PathBuf,
-    /// A server to play onto: ws://HOST:PORT
+    /// A server to play onto: ws://HOST:PORT or wss://HOST
     #[arg(long, value_name = "URL", value_parser = server_url)]
     onto: Option<String>,
     /// Play onto a bare document, without a server
@@ -55,9 +53,29 @@ pub(super) struct Replay {
     /// repeated [default: another one each time]
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
-    /// Write what came of it as JSON
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
+    /// Play so many times the people, in the same document: the text is another one then, and what is
+    /// looked at is that everybody has the same, and all of it
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    clients: u16,
+    /// What goes wrong on purpose, as the seed decides: drop, delay, reorder, disconnect, kill (the
+    /// server; not with --onto)
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', conflicts_with = "bare")]
+    faults: Vec<Trouble>,
+    /// A file with a token that every connection shows
+    #[arg(long, value_name = "FILE", requires = "onto")]
+    token_file: Option<PathBuf>,
+    /// Write what came of it: as JUnit XML where the name ends with .xml, else as JSON; may be given
+    /// again
+    #[arg(long = "report", value_name = "FILE")]
+    reports: Vec<PathBuf>,
+    /// Where it fails, leave out one thing after another as long as it still fails, and write the
+    /// shortest session that does
+    #[arg(long, value_name = "FILE", conflicts_with = "bare")]
+    shrink: Option<PathBuf>,
+    /// Tell in words what happens, one event a key press, and play it nowhere; without a terminal,
+    /// all of it at once
+    #[arg(long, conflicts_with_all = ["onto", "bare", "speed", "clients", "faults", "reports", "shrink"])]
+    step: bool,
 }
 
 /// A dialect, or all of them.
@@ -82,14 +100,19 @@ impl Spoken {
 
 /// Replays; an error where not everybody ended up with the recorded text.
 pub(super) fn run(replay: Replay) -> anyhow::Result<()> {
-    let recording =
-        Recording::load(&replay.file).with_context(|| format!("{}", replay.file.display()))?;
+    let recording = super::recording::load(&replay.file)?;
+    if replay.step {
+        return step::run(&recording);
+    }
     let outcome = replay.play(&recording)?;
-    if let Some(path) = &replay.report {
-        write_report(path, &outcome)?;
+    for path in &replay.reports {
+        write_report(path, &replay.file.to_string_lossy(), &outcome)?;
     }
     for difference in outcome.differences.iter().skip(1) {
         eprintln!("coscribe: {difference}");
+    }
+    if let Some(out) = replay.shrink.as_ref().filter(|_| !outcome.converged) {
+        replay.shrink(&recording, out, outcome.seed)?;
     }
     super::say(&format!("{}\n", last_line(&outcome)))?;
     match outcome.differences.first() {
@@ -100,59 +123,67 @@ pub(super) fn run(replay: Replay) -> anyhow::Result<()> {
 
 impl Replay {
     fn play(&self, recording: &Recording) -> anyhow::Result<Outcome> {
-        if self.bare {
-            return Ok(recording::bare(recording)?);
-        }
-        let now = clock::unix_ms();
-        let options = Options {
-            dialects: self.dialect.dialects(),
-            speed: self.speed,
-            seed: self.seed.unwrap_or(now.unsigned_abs()),
-            document: format!("replay-{now}"),
-        };
-        let bar = Bar::new(recording.edits());
+        let bar = Bar::new(recording.edits() * usize::from(self.clients));
         let progress = |done| bar.draw(done);
-        let outcome = actix_web::rt::System::new().block_on(async {
-            match &self.onto {
-                Some(url) => Ok(recording::onto(recording, url, &options, &progress).await?),
-                None => onto_own_server(recording, &options, &progress).await,
-            }
-        });
+        let outcome = self.prepared(recording)?.progress(&progress).run();
         bar.clear();
-        outcome
+        Ok(outcome?)
+    }
+
+    /// Writes the shortest session that fails as this one has.
+    fn shrink(&self, recording: &Recording, out: &Path, seed: u64) -> anyhow::Result<()> {
+        let mut attempts = 0;
+        let shrunk = recording.shrink(|attempt| {
+            attempts += 1;
+            let replay = self.prepared(attempt).map(|replay| replay.seed(seed).patience(PATIENCE));
+            let Ok(replay) = replay else { return false };
+            // Each onto a document of its own.
+            let played = replay.document(&format!("shrink-{}-{attempts}", clock::unix_ms())).run();
+            let fails = played.is_ok_and(|outcome| !outcome.converged);
+            bar::show(&format!(
+                "\r{attempts} attempts, {} events in the last\x1b[K",
+                attempt.events.len()
+            ));
+            fails
+        });
+        let (left, all) = (shrunk.events.len(), recording.events.len());
+        shrunk.save(out).with_context(|| format!("cannot write {}", out.display()))?;
+        eprintln!("\rcoscribe: fails with {left} of {all} events: {}", out.display());
+        Ok(())
+    }
+
+    /// As the arguments say.
+    fn prepared<'a>(&self, recording: &'a Recording) -> anyhow::Result<recording::Replay<'a>> {
+        let now = clock::unix_ms();
+        let replay = recording::Replay::new(recording)
+            .dialects(&self.dialect.dialects())
+            .speed(self.speed)
+            .seed(self.seed.unwrap_or(now.unsigned_abs()))
+            .clients(self.clients.into())
+            .faults(&self.faults)
+            .document(&format!("replay-{now}"));
+        let replay = match &self.token_file {
+            Some(file) => {
+                let token = std::fs::read_to_string(file);
+                let token = token.with_context(|| format!("cannot read {}", file.display()))?;
+                replay.token(token.trim())
+            }
+            None => replay,
+        };
+        Ok(match &self.onto {
+            _ if self.bare => replay.bare(),
+            Some(url) => replay.onto(url),
+            None => replay.onto_server(std::env::current_exe()?),
+        })
     }
 }
 
-/// Starts a server on a database that goes with it, and plays onto that.
-async fn onto_own_server(
-    recording: &Recording,
-    options: &Options,
-    progress: &dyn Fn(usize),
-) -> anyhow::Result<Outcome> {
-    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
-    let mut config = Config {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        database: directory.path().join("replay.db"),
-        ..Config::default()
+/// JUnit XML where the name says so, else JSON.
+fn write_report(path: &Path, name: &str, outcome: &Outcome) -> anyhow::Result<()> {
+    let text = match path.extension() {
+        Some(ending) if ending == "xml" => outcome.to_junit(name),
+        _ => serde_json::to_string_pretty(outcome)? + "\n",
     };
-    // A recording is no stranger: how fast the server is should be seen, not its limit.
-    config.limits.connection_messages_per_s_max = u32::MAX;
-    config.limits.connection_bytes_per_s_max = u32::MAX;
-    config.log.filter = "error".into();
-    telemetry::start(&config.log)?;
-    let app = App::start(config).await?;
-    let url = format!("ws://{}", app.address());
-    let (stop, stopped) = oneshot::channel::<()>();
-    // Ready as well when nobody is there to stop it any more.
-    let running = actix_web::rt::spawn(app.run(async { drop(stopped.await) }));
-    let outcome = recording::onto(recording, &url, options, progress).await;
-    drop(stop);
-    running.await.context("the server failed")??;
-    Ok(outcome?)
-}
-
-fn write_report(path: &Path, outcome: &Outcome) -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(outcome)? + "\n";
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
@@ -173,55 +204,23 @@ fn last_line(outcome: &Outcome) -> String {
         .latency
         .map(|latency| format!(", p50 {:.1} ms, p99 {:.1} ms", latency.p50_ms, latency.p99_ms));
     let end = if outcome.converged { "converged" } else { "NOT converged" };
+    let faults: Vec<_> =
+        outcome.faults.iter().map(|(kind, times)| format!("{times} {kind}")).collect();
+    let faults = if faults.is_empty() { String::new() } else { format!(", {}", faults.join(", ")) };
+    let lost = match outcome.lost.len() {
+        0 => String::new(),
+        lost => format!(", {lost} LOST"),
+    };
     format!(
-        "replayed {edits} {by} in {seconds:.2} s, {edits_per_s:.0} edits/s{}, seed {}: {end}",
+        "replayed {edits} {by} in {seconds:.2} s, {edits_per_s:.0} edits/s{}{faults}{lost}, seed {}: {end}",
         latency.unwrap_or_default(),
         outcome.seed,
     )
 }
 
 fn server_url(text: &str) -> Result<String, String> {
-    match text.strip_prefix("ws://") {
+    match text.strip_prefix("ws://").or_else(|| text.strip_prefix("wss://")) {
         Some(host) if !host.is_empty() => Ok(text.to_owned()),
-        _ => Err("expected ws://HOST:PORT".into()),
+        _ => Err("expected ws://HOST:PORT or wss://HOST".into()),
     }
-}
-
-/// A line on standard error that shows how far it is, where that is a terminal.
-struct Bar {
-    clock: Clock,
-    all: usize,
-    drawn: std::cell::Cell<Option<Duration>>,
-}
-
-impl Bar {
-    fn new(all: usize) -> Self {
-        let drawn = if std::io::stderr().is_terminal() { Some(Duration::ZERO) } else { None };
-        Self { clock: Clock::new(), all, drawn: drawn.into() }
-    }
-
-    fn draw(&self, done: usize) {
-        let now = self.clock.now();
-        let Some(drawn) = self.drawn.get() else { return };
-        if now < drawn + DRAW_EVERY {
-            return;
-        }
-        self.drawn.set(Some(now));
-        let full = BAR_WIDTH * done / self.all.max(1);
-        let rate = done as f64 / now.as_secs_f64();
-        let bar = format!("{}{}", "#".repeat(full), "-".repeat(BAR_WIDTH.saturating_sub(full)));
-        show(&format!("\r[{bar}] {done} of {} edits, {rate:.0}/s\x1b[K", self.all));
-    }
-
-    fn clear(&self) {
-        if self.drawn.get().is_some() {
-            show("\r\x1b[K");
-        }
-    }
-}
-
-fn show(text: &str) {
-    let mut err = std::io::stderr();
-    // A terminal that has gone away needs no progress.
-    let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
 }

@@ -12,6 +12,7 @@ mod problem;
 mod recordings;
 mod sharing;
 mod upgrade;
+mod versions;
 mod y_sweet;
 
 use std::sync::Arc;
@@ -91,6 +92,12 @@ pub fn routes(site: &Site, config: &mut web::ServiceConfig) {
                 .route("/documents/{name}/content", web::get().to(history::content))
                 .route("/documents/{name}/changes", web::get().to(history::changes))
                 .route("/documents/{name}/authors", web::get().to(history::authors))
+                .route("/documents/{name}/versions", web::get().to(versions::list))
+                .route("/documents/{name}/versions", web::post().to(versions::create))
+                .route("/documents/{name}/versions/{id}", web::patch().to(versions::rename))
+                .route("/documents/{name}/versions/{id}", web::delete().to(versions::delete))
+                .route("/documents/{name}/restore", web::post().to(versions::restore))
+                .route("/documents/{name}/copy", web::post().to(versions::copy))
                 .route("/documents/{name}/recording", web::get().to(recordings::stored))
                 .route("/documents/{name}/recording/live", web::get().to(recordings::live))
                 .route("/links/{id}", web::patch().to(sharing::change_link))

@@ -5,17 +5,21 @@
 //! at the end also in the dialect's own words. What is on its way is bounded, so that a replay
 //! measures the server and not a queue.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
+use super::faults::Trouble;
 use super::frames::{Heard, Say, decode, encode};
+use super::holdings::Holdings;
+use super::random::Random;
 use super::replay::Run;
+use super::script::Step;
 use super::socket::Socket;
-use super::{Dialect, Event, Fault, Speed, What};
+use super::{Dialect, Fault, Speed, What};
 use crate::crdt::{LintLimits, Linted, Replica, Summary, Verdict};
 use crate::wire::awareness::{self, Entry};
 
@@ -26,8 +30,33 @@ const IN_FLIGHT_MAX: usize = 1_000;
 /// The most edits that are sent in one go.
 const BURST_MAX: u64 = 64;
 
-/// A server that says nothing about the document for so long is not going to.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two attempts to come back.
+const RETRY_AFTER: Duration = Duration::from_millis(20);
+
+/// Breaking off so often without anything being acknowledged is not going to end.
+const BREAKS_MAX: usize = 100;
+
+/// The longest that trouble holds anything back.
+const HELD_MS_MAX: u64 = 50;
+
+/// How many frames of others go before one that is put behind them.
+const OVERTAKEN_BY_MAX: u64 = 16;
+
+/// Why something could not be done.
+pub(super) enum Stop {
+    /// The connection is over; another one may help.
+    Broke(String),
+    /// Nothing helps.
+    Failed(String),
+}
+
+impl Stop {
+    fn reason(self) -> String {
+        match self {
+            Self::Broke(reason) | Self::Failed(reason) => reason,
+        }
+    }
+}
 
 /// One connection.
 pub(super) struct Client<'a> {
@@ -37,8 +66,12 @@ pub(super) struct Client<'a> {
     replica: Replica,
     socket: Option<Socket>,
     in_flight: VecDeque<Sent>,
-    /// For each client id the clock up to which the server has shown it.
-    shown: HashMap<u64, u32>,
+    /// What the server has shown, and has to have from then on.
+    shown: Holdings,
+    /// What it said that it has, when it was asked last.
+    said: Option<Bytes>,
+    /// How often the connection broke off since anything was acknowledged.
+    breaks: usize,
     /// Syncs and updates that have no SyncStatus yet (Hocuspocus).
     unanswered: usize,
     is_synced: bool,
@@ -53,6 +86,8 @@ pub(super) struct Client<'a> {
 
 /// An edit on its way: something by which it is known when it comes back.
 struct Sent {
+    /// The number of its event.
+    event: usize,
     mark: Mark,
     at: Duration,
 }
@@ -73,12 +108,14 @@ impl<'a> Client<'a> {
             replica: Replica::new(),
             socket: None,
             in_flight: VecDeque::new(),
-            shown: HashMap::new(),
+            shown: Holdings::default(),
+            said: None,
+            breaks: 0,
             unanswered: 0,
             is_synced: false,
             early: Vec::new(),
             has_checkpoint: false,
-            random: Random(run.options.seed.wrapping_add(number << 32)),
+            random: Random::of(run.options.seed, number, 0),
             burst: 1,
         }
     }
@@ -87,19 +124,27 @@ impl<'a> Client<'a> {
     ///
     /// # Errors
     /// Says in words what went wrong.
-    pub async fn play(&mut self, events: &[&Event]) -> Result<(), String> {
-        for event in events {
-            self.wait_for_time(event.t).await?;
-            self.do_again(&event.what).await?;
+    pub async fn play(&mut self, steps: &[Step<'_>]) -> Result<(), String> {
+        for step in steps {
+            self.however(async |client| {
+                client.wait_for_time(step.event.t).await?;
+                client.do_again(step).await
+            })
+            .await?;
+            for trouble in self.run.plan.after(step.number) {
+                self.however(async |client| client.suffer(*trouble).await).await?;
+                self.run.count(*trouble);
+            }
         }
-        if self.socket.is_none() {
-            self.join().await?;
-        }
-        self.until("what the others typed", |client| {
-            client.run.script.end.is_reached(&client.replica)
+        self.however(async |client| {
+            if client.socket.is_none() {
+                client.join().await?;
+            }
+            let is_there = |client: &Self| client.run.script.end.is_reached(&client.replica);
+            client.until("what the others typed", is_there).await?;
+            client.acknowledged().await
         })
-        .await?;
-        self.acknowledged().await
+        .await
     }
 
     /// Joins, sends one update, and leaves when it is saved.
@@ -107,23 +152,89 @@ impl<'a> Client<'a> {
     /// # Errors
     /// Says in words what went wrong.
     pub async fn put(&mut self, update: &Bytes) -> Result<(), String> {
-        self.join().await?;
-        self.edit(update).await?;
-        self.leave().await
+        let put = async |client: &mut Self| {
+            client.join().await?;
+            client.edit(0, update).await?;
+            client.leave().await
+        };
+        put(self).await.map_err(Stop::reason)
+    }
+
+    /// Does something, and where connections are made to break off, comes back and does it again.
+    async fn however(
+        &mut self,
+        step: impl AsyncFn(&mut Self) -> Result<(), Stop>,
+    ) -> Result<(), String> {
+        loop {
+            match step(self).await {
+                Ok(()) => return Ok(()),
+                Err(Stop::Broke(_)) if self.run.plan.has_any() && self.breaks < BREAKS_MAX => {
+                    self.come_back().await?;
+                }
+                Err(stop) => return Err(stop.reason()),
+            }
+        }
+    }
+
+    /// Joins, as often as it takes.
+    async fn come_back(&mut self) -> Result<(), String> {
+        self.breaks += 1;
+        let deadline = self.run.clock.now() + self.run.options.patience;
+        loop {
+            match self.join().await {
+                Err(Stop::Broke(_)) if self.run.clock.now() < deadline => sleep(RETRY_AFTER).await,
+                joined => return joined.map_err(Stop::reason),
+            }
+        }
+    }
+
+    /// Something goes wrong.
+    async fn suffer(&mut self, trouble: Trouble) -> Result<(), Stop> {
+        let held = Duration::from_millis(self.random.below(HELD_MS_MAX));
+        match trouble {
+            Trouble::Drop => self.socket = None,
+            Trouble::Disconnect => {
+                if let Some(socket) = self.socket.take() {
+                    socket.close().await;
+                }
+            }
+            Trouble::Delay => sleep(held).await,
+            Trouble::Reorder => {
+                let others = 1 + self.random.below(OVERTAKEN_BY_MAX);
+                self.run.let_pass(others, Duration::from_millis(HELD_MS_MAX)).await;
+            }
+            Trouble::Kill => self.run.server.kill().await.map_err(Stop::Failed)?,
+        }
+        match self.socket {
+            Some(_) => Ok(()),
+            None => self.come_back().await.map_err(Stop::Failed),
+        }
     }
 
     /// What is here instead of the recorded end, in words.
-    pub fn difference(&self) -> Option<String> {
+    pub fn difference(&mut self) -> Option<String> {
         let difference = self.run.script.end.difference(&self.replica)?;
-        Some(format!("{} has {difference}", self.name))
+        let first = self.run.script.first_missing(&Holdings::of(&mut self.replica));
+        let first = first.map(|event| format!("; the first that is missing is {event}"));
+        Some(format!("{} has {difference}{}", self.name, first.unwrap_or_default()))
     }
 
-    async fn do_again(&mut self, what: &What) -> Result<(), String> {
-        match what {
+    /// What it has.
+    pub fn into_replica(self) -> Replica {
+        self.replica
+    }
+
+    /// Does what the recording says; what has been done already, when the connection broke off in
+    /// the middle, is not done twice.
+    async fn do_again(&mut self, step: &Step<'_>) -> Result<(), Stop> {
+        match &step.event.what {
+            What::Join { .. } if self.socket.is_some() => Ok(()),
             What::Join { .. } => self.join().await,
             What::Leave { .. } => self.leave().await,
             What::Update { update, .. } => {
-                self.edit(update).await?;
+                if !self.in_flight.iter().any(|sent| sent.event == step.number) {
+                    self.edit(step.number, update).await?;
+                }
                 self.breathe().await
             }
             What::Awareness { client, clock, state, .. } => {
@@ -132,10 +243,8 @@ impl<'a> Client<'a> {
                 self.say(&Say::Awareness(&awareness::encode([&entry].into_iter()))).await
             }
             What::Fault { fault: Fault::Drop, .. } => {
+                // Whether the server has what was on its way is seen when it is back.
                 self.socket = None;
-                // Whether the server has them is seen at the end.
-                self.run.acknowledge(self.in_flight.len());
-                self.in_flight.clear();
                 Ok(())
             }
             What::End { .. } => Ok(()),
@@ -143,7 +252,7 @@ impl<'a> Client<'a> {
     }
 
     /// Listens until an event is due.
-    async fn wait_for_time(&mut self, t: u64) -> Result<(), String> {
+    async fn wait_for_time(&mut self, t: u64) -> Result<(), Stop> {
         let Speed::Times(times) = self.run.options.speed else { return Ok(()) };
         let due = Duration::from_millis(t).div_f64(times);
         let clock = self.run.clock;
@@ -156,29 +265,42 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
-    async fn join(&mut self) -> Result<(), String> {
-        let document = &self.run.options.document;
-        let name = utf8_percent_encode(document, NON_ALPHANUMERIC);
-        let path = match self.dialect {
-            Dialect::YWebsocket => format!("/sync/{name}"),
-            Dialect::Hocuspocus => "/collab".into(),
-            Dialect::YSweet => format!("/d/{document}/ws/{document}"),
-        };
-        let opened = Socket::open(&format!("{}{path}", self.run.url)).await;
-        self.socket = Some(opened.map_err(|e| self.failure(&e))?);
+    async fn join(&mut self) -> Result<(), Stop> {
+        // A socket that is left behind is not read any more.
+        self.socket = None;
+        let url = self.run.server.url().await + &self.path();
+        let opened = Socket::open(&url).await;
+        self.socket = Some(opened.map_err(|e| self.break_off(&e))?);
         self.is_synced = false;
+        self.said = None;
         self.early.clear();
         // The sync itself.
         self.unanswered = usize::from(self.dialect == Dialect::Hocuspocus);
         if self.dialect == Dialect::Hocuspocus {
-            self.say(&Say::Login).await?;
+            let token = self.run.options.token.as_deref().unwrap_or_default();
+            self.say(&Say::Login(token)).await?;
         }
         let vector = self.replica.state_vector().encode();
         self.say(&Say::Step1(&vector)).await?;
         self.until("the first sync", |client| client.is_synced).await
     }
 
-    async fn leave(&mut self) -> Result<(), String> {
+    /// Where its dialect is spoken, with the token for whoever asks for it there.
+    fn path(&self) -> String {
+        let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let document = &self.run.options.document;
+        let path = match self.dialect {
+            Dialect::YWebsocket => format!("/sync/{}", encoded(document)),
+            Dialect::Hocuspocus => return "/collab".into(),
+            Dialect::YSweet => format!("/d/{document}/ws/{document}"),
+        };
+        match &self.run.options.token {
+            Some(token) => format!("{path}?token={}", encoded(token)),
+            None => path,
+        }
+    }
+
+    async fn leave(&mut self) -> Result<(), Stop> {
         self.acknowledged().await?;
         if let Some(socket) = self.socket.take() {
             socket.close().await;
@@ -187,7 +309,7 @@ impl<'a> Client<'a> {
     }
 
     /// Waits until everything that was typed here is known to be saved.
-    async fn acknowledged(&mut self) -> Result<(), String> {
+    async fn acknowledged(&mut self) -> Result<(), Stop> {
         let is_answered = |client: &Self| client.in_flight.is_empty() && client.unanswered == 0;
         self.until("acknowledgements", is_answered).await?;
         if self.dialect == Dialect::YSweet {
@@ -199,7 +321,7 @@ impl<'a> Client<'a> {
     }
 
     /// Sends one edit, when what it builds on is here and not too much is on its way.
-    async fn edit(&mut self, update: &Bytes) -> Result<(), String> {
+    async fn edit(&mut self, event: usize, update: &Bytes) -> Result<(), Stop> {
         let linted = Linted::new(update.clone(), &LintLimits::default());
         let linted = linted.map_err(|e| self.failure(&e.to_string()))?;
         let fits = |client: &Self| linted.summary.fits(|id| client.replica.clock(id));
@@ -214,20 +336,20 @@ impl<'a> Client<'a> {
         match (self.integrate(&linted)?, mark) {
             (Verdict::Applied, Some(mark)) => {
                 let at = self.run.clock.now();
-                self.in_flight.push_back(Sent { mark, at });
+                self.in_flight.push_back(Sent { event, mark, at });
                 self.unanswered += usize::from(self.dialect == Dialect::Hocuspocus);
                 self.say(&Say::Update(update)).await
             }
             // It has come from the server already; an editor would not send it.
             _ => {
-                self.run.acknowledge(1);
+                self.run.acknowledge(event);
                 Ok(())
             }
         }
     }
 
     /// After some edits, sends them and takes in what has come meanwhile.
-    async fn breathe(&mut self) -> Result<(), String> {
+    async fn breathe(&mut self) -> Result<(), Stop> {
         self.burst -= 1;
         if self.burst > 0 {
             return Ok(());
@@ -239,34 +361,36 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
-    async fn say(&mut self, say: &Say<'_>) -> Result<(), String> {
+    async fn say(&mut self, say: &Say<'_>) -> Result<(), Stop> {
         let frame = encode(self.dialect, &self.run.options.document, say);
+        self.run.pass();
         let said = match &mut self.socket {
             Some(socket) => socket.feed(frame).await,
             None => Ok(()),
         };
-        said.map_err(|e| self.failure(&e))
+        said.map_err(|e| self.break_off(&e))
     }
 
-    async fn flush(&mut self) -> Result<(), String> {
+    async fn flush(&mut self) -> Result<(), Stop> {
         let flushed = match &mut self.socket {
             Some(socket) => socket.flush().await,
             None => Ok(()),
         };
-        flushed.map_err(|e| self.failure(&e))
+        flushed.map_err(|e| self.break_off(&e))
     }
 
     /// Listens until something is so. While the server goes on about the document, it waits.
-    async fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) -> Result<(), String> {
+    async fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) -> Result<(), Stop> {
         self.flush().await?;
         let clock = self.run.clock;
-        let mut deadline = clock.instant(clock.now() + PATIENCE);
+        let patience = self.run.options.patience;
+        let mut deadline = clock.instant(clock.now() + patience);
         while !is_so(self) {
             match self.hear_until(deadline).await? {
                 Some(Heard::Other) => {}
-                Some(_) => deadline = clock.instant(clock.now() + PATIENCE),
+                Some(_) => deadline = clock.instant(clock.now() + patience),
                 None => {
-                    let waited = format!("waited {PATIENCE:?} for {what}");
+                    let waited = format!("waited {patience:?} for {what}");
                     let instead = self.run.script.end.difference(&self.replica);
                     let instead = instead.map(|said| format!("; it has {said}"));
                     return Err(self.failure(&(waited + &instead.unwrap_or_default())));
@@ -277,32 +401,38 @@ impl<'a> Client<'a> {
     }
 
     /// Takes in one message, or nothing by the deadline.
-    async fn hear_until(&mut self, deadline: Instant) -> Result<Option<Heard>, String> {
+    async fn hear_until(&mut self, deadline: Instant) -> Result<Option<Heard>, Stop> {
         let Some(socket) = &mut self.socket else {
             sleep_until(deadline).await;
             return Ok(None);
         };
         let Ok(came) = timeout_at(deadline, socket.next()).await else { return Ok(None) };
-        let heard = came.and_then(|frame| decode(self.dialect, frame).map_err(|e| e.to_string()));
-        let heard = heard.map_err(|e| self.failure(&e))?;
+        let frame = came.map_err(|e| self.break_off(&e))?;
+        let heard = decode(self.dialect, frame).map_err(|e| self.failure(&e.to_string()))?;
         self.act_on(&heard).await?;
         Ok(Some(heard))
     }
 
-    async fn act_on(&mut self, heard: &Heard) -> Result<(), String> {
+    async fn act_on(&mut self, heard: &Heard) -> Result<(), Stop> {
         match heard {
             Heard::Step1(vector) => {
+                self.said = Some(vector.clone());
                 let missing = self.replica.encode_diff(&self.replica.known_part(vector));
                 self.say(&Say::Step2(&missing)).await?;
                 self.flush().await
             }
             Heard::Step2(update) => {
                 self.is_synced = true;
+                self.compare(update)?;
                 self.take(update)?;
                 if self.run.script.end.is_exceeded(&self.replica) {
                     return Err(self.failure("the document holds what is not in the recording"));
                 }
                 std::mem::take(&mut self.early).iter().try_for_each(|early| self.take(early))
+            }
+            Heard::Update(update) if !self.is_synced => {
+                self.early.push(update.clone());
+                Ok(())
             }
             Heard::Update(update) => self.take(update),
             Heard::Checkpoint => {
@@ -321,36 +451,58 @@ impl<'a> Client<'a> {
     }
 
     /// Takes in what the server shows, and looks what of it was on its way.
-    fn take(&mut self, update: &Bytes) -> Result<(), String> {
+    fn take(&mut self, update: &Bytes) -> Result<(), Stop> {
         let linted = Linted::new(update.clone(), &LintLimits::default());
         let linted = linted.map_err(|e| self.failure(&format!("the server's update: {e}")))?;
-        let is_hole = self.integrate(&linted)? == Verdict::Hole;
-        if is_hole && !self.is_synced {
-            self.early.push(update.clone());
-            return Ok(());
-        }
-        if is_hole {
+        if self.integrate(&linted)? == Verdict::Hole {
             return Err(self.failure("the server's update builds on what it never sent"));
         }
-        for insert in &linted.summary.inserts {
-            let clock = self.shown.entry(insert.client).or_default();
-            *clock = insert.end.max(*clock);
+        self.shown.add(&linted.summary);
+        self.see(&linted.summary);
+        Ok(())
+    }
+
+    /// What the server has when somebody comes (back): nothing that it had shown may be gone, and
+    /// what was on its way may have arrived.
+    fn compare(&mut self, update: &Bytes) -> Result<(), Stop> {
+        let Some(vector) = self.said.take() else { return Ok(()) };
+        let linted = Linted::new(update.clone(), &LintLimits::default());
+        let linted = linted.map_err(|e| self.failure(&format!("the server's update: {e}")))?;
+        let held = Holdings::said(&vector, &linted.summary);
+        if !held.covers(&self.shown) {
+            let what = self.run.lose(&held);
+            return Err(self.failure(&format!("the server has lost what it had shown: {what}")));
         }
-        // Servers keep the order, so everything before the last that is shown is done as well.
-        let is_shown = |sent: &Sent| self.is_shown(&sent.mark, &linted.summary);
+        let now = self.run.clock.now();
+        let arrived = |mark: &Mark| match mark {
+            Mark::Inserted { client, clock } => *clock < held.clock(*client),
+            Mark::Deleted { .. } => false,
+        };
+        let (done, waiting): (Vec<_>, Vec<_>) =
+            self.in_flight.drain(..).partition(|sent| arrived(&sent.mark));
+        self.in_flight = waiting.into();
+        done.into_iter().for_each(|sent| self.settle(&sent, now));
+        Ok(())
+    }
+
+    /// Servers keep the order, so everything before the last that is shown is done as well.
+    fn see(&mut self, summary: &Summary) {
+        let is_shown = |sent: &Sent| self.is_shown(&sent.mark, summary);
         let shown = self.in_flight.iter().rposition(is_shown).map_or(0, |last| last + 1);
         let now = self.run.clock.now();
-        let took = self.in_flight.drain(..shown).map(|sent| now - sent.at);
-        self.run.latencies.borrow_mut().extend(took);
-        self.run.acknowledge(shown);
-        Ok(())
+        let shown: Vec<Sent> = self.in_flight.drain(..shown).collect();
+        shown.iter().for_each(|sent| self.settle(sent, now));
+    }
+
+    fn settle(&mut self, sent: &Sent, now: Duration) {
+        self.breaks = 0;
+        self.run.latencies.borrow_mut().push(now - sent.at);
+        self.run.acknowledge(sent.event);
     }
 
     fn is_shown(&self, mark: &Mark, summary: &Summary) -> bool {
         match mark {
-            Mark::Inserted { client, clock } => {
-                self.shown.get(client).is_some_and(|shown| clock < shown)
-            }
+            Mark::Inserted { client, clock } => *clock < self.shown.clock(*client),
             Mark::Deleted { client, clock } => summary
                 .deletes
                 .iter()
@@ -358,7 +510,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn integrate(&mut self, update: &Linted) -> Result<Verdict, String> {
+    fn integrate(&mut self, update: &Linted) -> Result<Verdict, Stop> {
         let done =
             self.replica.integrate(&[update]).map_err(|broken| self.failure(&broken.reason))?;
         match done.verdicts.into_iter().next() {
@@ -368,8 +520,12 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn failure(&self, what: &str) -> String {
-        format!("{}: {what}", self.name)
+    fn failure(&self, what: &str) -> Stop {
+        Stop::Failed(format!("{}: {what}", self.name))
+    }
+
+    fn break_off(&self, what: &str) -> Stop {
+        Stop::Broke(format!("{}: {what}", self.name))
     }
 }
 
@@ -379,17 +535,4 @@ fn mark(summary: &Summary) -> Option<Mark> {
     let inserted = inserted.map(|span| Mark::Inserted { client: span.client, clock: span.end - 1 });
     let deleted = summary.deletes.last();
     inserted.or(deleted.map(|span| Mark::Deleted { client: span.client, clock: span.end - 1 }))
-}
-
-/// SplitMix64: the same numbers for the same seed, everywhere.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
 }

@@ -20,8 +20,8 @@ const CHECKPOINT: u64 = 102;
 
 /// What a client says.
 pub(super) enum Say<'a> {
-    /// A login without a token (Hocuspocus).
-    Login,
+    /// A login; the token may be empty (Hocuspocus).
+    Login(&'a str),
     /// "This is what I have."
     Step1(&'a [u8]),
     /// "This is what you lacked."
@@ -66,7 +66,7 @@ pub(super) fn encode(dialect: Dialect, document: &str, say: &Say) -> Bytes {
         put_var_bytes(&mut out, body);
     };
     match say {
-        Say::Login => put(&[AUTH, 0], b""),
+        Say::Login(token) => put(&[AUTH, 0], token.as_bytes()),
         Say::Step1(vector) => put(&[SYNC, 0], vector),
         Say::Step2(update) => put(&[SYNC, 1], update),
         Say::Update(update) => put(&[SYNC, 2], update),
@@ -115,9 +115,9 @@ mod tests {
     fn the_server_reads_what_a_client_writes() {
         let update = Bytes::from_static(&[0, 0]);
         let body = awareness::encode([].iter());
-        let token = Message::Token { token: "".into(), version: None };
+        let token = Message::Token { token: "secret".into(), version: None };
         for (say, means) in [
-            (Say::Login, token),
+            (Say::Login("secret"), token),
             (Say::Step1(&[0]), Message::SyncStep1 { state_vector: Bytes::from_static(&[0]) }),
             (Say::Step2(&update), Message::SyncStep2 { update: update.clone() }),
             (Say::Update(&update), Message::Update { update: update.clone() }),

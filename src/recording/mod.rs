@@ -1,13 +1,30 @@
 #![doc = include_str!("../../docs/recording.md")]
 
+mod any;
 mod client;
+mod compare;
+mod cursor;
+mod faults;
 mod format;
 mod frames;
+mod holdings;
+mod import;
+mod info;
+mod junit;
 mod log;
+mod multiply;
 mod outcome;
+mod parts;
+mod random;
 mod replay;
+mod scramble;
 mod script;
+mod server;
+mod shrink;
 mod socket;
+mod spans;
+mod story;
+mod subset;
 mod trace;
 
 use std::collections::HashSet;
@@ -17,9 +34,14 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+pub use compare::Difference;
+pub use faults::Trouble;
 pub use format::{Event, Expected, FORMAT, Fault, Header, VERSION, What};
-pub use outcome::{Latency, Outcome};
-pub use replay::{Dialect, Options, ReplayError, Speed, bare, onto};
+pub use info::{Info, Person};
+pub use outcome::{EndState, Latency, Outcome};
+pub use replay::{Dialect, Progress, Replay, ReplayError, Speed};
+pub use scramble::ScrambleError;
+pub use story::{Story, Told};
 
 /// The most that a file may hold when it is unpacked.
 const UNPACKED_BYTES_MAX: u64 = 2 << 30;
@@ -49,8 +71,8 @@ pub enum LoadError {
         /// The limit.
         max: u64,
     },
-    /// It is neither a recording nor an editing trace.
-    #[error("neither a recording nor an editing trace: {0}")]
+    /// It is no recording, no editing trace, and no Yjs update either.
+    #[error("neither a recording nor an editing trace, nor a Yjs update: {0}")]
     Unknown(serde_json::Error),
     /// It was written by a newer version.
     #[error("version {got} of the format is newer than {VERSION}")]
@@ -77,7 +99,7 @@ pub enum LoadError {
 }
 
 impl Recording {
-    /// Reads a recording or an editing trace, packed or not, from a file.
+    /// Reads a recording, an editing trace or a Yjs update, packed or not, from a file.
     ///
     /// # Errors
     /// [`LoadError`] says which line is wrong.
@@ -85,16 +107,31 @@ impl Recording {
         Self::read(BufReader::new(File::open(path)?))
     }
 
-    /// Reads a recording or an editing trace from bytes; gzip and zstd are noticed.
+    /// Reads a recording, an editing trace or a Yjs update from bytes; gzip and zstd are noticed.
     ///
     /// # Errors
     /// [`LoadError`] says which line is wrong.
     pub fn read(from: impl Read) -> Result<Self, LoadError> {
-        let text = unpack(from)?;
+        let bytes = unpack(from)?;
+        let text = std::str::from_utf8(&bytes).unwrap_or_default();
         match serde_json::from_str::<Probe>(text.lines().next().unwrap_or_default()) {
-            Ok(probe) if probe.format == FORMAT => Self::parse(&text, probe.version),
-            _ => trace::import(&text),
+            Ok(probe) if probe.format == FORMAT => Self::parse(text, probe.version),
+            // What is no trace is one thing more before it is nothing.
+            _ => match trace::import(text) {
+                Err(LoadError::Unknown(why)) => {
+                    import::update(bytes.into()).ok_or(LoadError::Unknown(why))
+                }
+                traced => traced,
+            },
         }
+    }
+
+    /// Writes it to a file, packed where the name ends with `.gz` or `.zst`.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        import::save(self, path.as_ref())
     }
 
     /// Writes it, one line each; whoever wants it packed gives a writer that packs.
@@ -185,27 +222,27 @@ impl Order {
     }
 }
 
-/// The text in a file, packed or not.
-fn unpack(mut from: impl Read) -> Result<String, LoadError> {
+/// What is in a file, packed or not.
+fn unpack(mut from: impl Read) -> Result<Vec<u8>, LoadError> {
     let mut first = Vec::new();
     from.by_ref().take(ZSTD.len() as u64).read_to_end(&mut first)?;
     let whole = first.as_slice().chain(from);
     if first.starts_with(&GZIP) {
-        read_text(flate2::read::MultiGzDecoder::new(whole))
+        read_bytes(flate2::read::MultiGzDecoder::new(whole))
     } else if first == ZSTD {
-        read_text(zstd::stream::read::Decoder::new(whole)?)
+        read_bytes(zstd::stream::read::Decoder::new(whole)?)
     } else {
-        read_text(whole)
+        read_bytes(whole)
     }
 }
 
-fn read_text(from: impl Read) -> Result<String, LoadError> {
-    let mut text = String::new();
-    from.take(UNPACKED_BYTES_MAX + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > UNPACKED_BYTES_MAX {
+fn read_bytes(from: impl Read) -> Result<Vec<u8>, LoadError> {
+    let mut bytes = Vec::new();
+    from.take(UNPACKED_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > UNPACKED_BYTES_MAX {
         return Err(LoadError::TooLarge { max: UNPACKED_BYTES_MAX });
     }
-    Ok(text)
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::holdings::Holdings;
 use super::outcome::difference;
 use super::{Event, Expected, Recording, ReplayError, What};
 use crate::crdt::{Fingerprint, LintLimits, Linted, Replica, StateVector, Verdict};
@@ -22,12 +23,20 @@ pub(super) struct Script<'a> {
     pub parts: Vec<Part<'a>>,
     pub edits: usize,
     pub end: End,
+    recording: &'a Recording,
+}
+
+/// One event, and its number, counted from 1.
+#[derive(Clone, Copy)]
+pub(super) struct Step<'a> {
+    pub number: usize,
+    pub event: &'a Event,
 }
 
 /// What one connection does, in order.
 pub(super) struct Part<'a> {
     pub connection: u32,
-    pub events: Vec<&'a Event>,
+    pub steps: Vec<Step<'a>>,
 }
 
 /// What must be there in the end.
@@ -35,7 +44,7 @@ pub(super) struct End {
     /// For each client id the next clock, which is quicker to compare than everything.
     clocks: HashMap<u64, u32>,
     fingerprint: Fingerprint,
-    expected: Option<(String, Expected)>,
+    pub expected: Option<(String, Expected)>,
 }
 
 impl<'a> Script<'a> {
@@ -43,15 +52,41 @@ impl<'a> Script<'a> {
         let (end, _) = End::of(recording)?;
         let mut parts: Vec<Part> = Vec::new();
         let mut places = HashMap::new();
-        for event in &recording.events {
+        for (number, event) in (1..).zip(&recording.events) {
             let Some(connection) = event.what.connection() else { continue };
             let place = *places.entry(connection).or_insert_with(|| {
-                parts.push(Part { connection, events: Vec::new() });
+                parts.push(Part { connection, steps: Vec::new() });
                 parts.len() - 1
             });
-            parts[place].events.push(event);
+            parts[place].steps.push(Step { number, event });
         }
-        Ok(Self { start: recording.header.start.as_ref(), parts, edits: recording.edits(), end })
+        let (start, edits) = (recording.header.start.as_ref(), recording.edits());
+        Ok(Self { start, parts, edits, end, recording })
+    }
+
+    /// How many events there are.
+    pub fn events(&self) -> usize {
+        self.recording.events.len()
+    }
+
+    /// The numbers of all edits.
+    pub fn edit_numbers(&self) -> Vec<usize> {
+        let numbered = (1..).zip(&self.recording.events);
+        let edits = numbered.filter(|(_, event)| matches!(event.what, What::Update { .. }));
+        edits.map(|(number, _)| number).collect()
+    }
+
+    /// The numbers of the edits that somebody does not have.
+    pub fn missing(&self, holdings: &Holdings) -> Vec<usize> {
+        holdings.missing(self.recording).collect()
+    }
+
+    /// The first edit that somebody does not have, in words.
+    pub fn first_missing(&self, holdings: &Holdings) -> Option<String> {
+        let number = holdings.missing(self.recording).next()?;
+        let event = &self.recording.events[number - 1];
+        let connection = event.what.connection().unwrap_or_default();
+        Some(format!("event {number}, by connection {connection} at {} ms", event.t))
     }
 }
 
@@ -102,13 +137,18 @@ impl End {
 }
 
 fn hash_difference(shown: &str, expected: &str) -> Option<String> {
-    let hash: String = Sha256::digest(shown).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex(&Sha256::digest(shown));
     (hash != expected).then(|| {
         format!(
             "{} characters with the SHA-256 {hash} instead of {expected}",
             shown.chars().count()
         )
     })
+}
+
+/// In lower-case hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The recording on a document without a server.

@@ -1,14 +1,17 @@
 //! One WebSocket to a server: whole binary messages out and in. Pings are answered.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use actix_ws::Item;
-use awc::Client;
 use awc::error::WsProtocolError;
 use awc::ws::{Frame, Message};
+use awc::{Client, Connector};
 use bytes::{Bytes, BytesMut};
 use futures_util::sink::{Sink, SinkExt};
 use futures_util::stream::{LocalBoxStream, StreamExt};
+
+use crate::tls;
 
 /// The longest frame that is taken; servers of other makers send a whole document in one.
 const FRAME_BYTES_MAX: usize = 256 << 20;
@@ -27,8 +30,17 @@ impl Socket {
     /// # Errors
     /// Says in words why not.
     pub async fn open(url: &str) -> Result<Self, String> {
-        let connecting = Client::new().ws(url).max_frame_size(FRAME_BYTES_MAX).connect();
-        let (_, framed) = connecting.await.map_err(|e| format!("cannot connect to {url}: {e}"))?;
+        let client = match url.starts_with("wss:") {
+            true => {
+                Client::builder().connector(Connector::new().rustls_0_23(tls::client())).finish()
+            }
+            false => Client::new(),
+        };
+        let connecting = client.ws(url).max_frame_size(FRAME_BYTES_MAX).connect();
+        // What comes after the path is a token.
+        let shown = url.split('?').next().unwrap_or_default();
+        let (_, framed) =
+            connecting.await.map_err(|e| format!("cannot connect to {shown}: {e}"))?;
         let (outgoing, incoming) = framed.split();
         Ok(Self {
             outgoing: Box::pin(outgoing),

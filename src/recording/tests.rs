@@ -9,6 +9,10 @@ use super::*;
 const SESSION: &str = include_str!("../../tests/fixtures/recordings/session.jsonl");
 const SCHEMA: &str = include_str!("../../docs/recording.schema.json");
 
+fn bare(recording: &Recording) -> Result<Outcome, ReplayError> {
+    Replay::new(recording).run()
+}
+
 fn read(text: &str) -> Result<Recording, LoadError> {
     Recording::read(text.as_bytes())
 }

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use actix_web::error::PayloadError;
 use bytes::Bytes;
 use coscribe::crdt::Replica;
-use coscribe::recording::{self, Recording, What};
+use coscribe::recording::{Recording, Replay, What};
 use futures_util::{Stream, StreamExt as _};
 
 use super::support::{Dialect, Editor, Server, patiently};
@@ -65,7 +65,7 @@ async fn a_session_is_recorded_live_and_played_again() {
     assert_eq!((recording.edits(), count(&text, "join"), count(&text, "awareness")), (40, 2, 1));
     let last = recording.events.last().expect("events");
     assert!(matches!(last.what, What::Leave { .. }), "Bo has gone last: {last:?}");
-    let outcome = recording::bare(&recording).expect("a recording that can be played");
+    let outcome = Replay::new(&recording).bare().run().expect("a recording that can be played");
     assert!(outcome.converged, "{:?}", outcome.differences);
     let played = recording.events.iter().filter_map(|event| match &event.what {
         What::Update { update, .. } => Some(update.clone()),
