@@ -1,5 +1,6 @@
 //! Arguments to commands.
 
+mod fsck;
 mod record;
 mod recording;
 mod remote;
@@ -48,6 +49,7 @@ enum Command {
     /// Print all settings as they would be used
     Config(Settings),
     Token(token::Token),
+    Fsck(fsck::Check),
     Record(record::Record),
     Replay(replay::Replay),
     Recording(recording::Command),
@@ -123,6 +125,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve(settings) => serve::run(settings.load()?),
         Command::Config(settings) => say(&settings.load()?.to_toml()),
         Command::Token(token) => token::run(token),
+        Command::Fsck(check) => fsck::run(&check),
         Command::Record(record) => record::run(record),
         Command::Replay(replay) => replay::run(replay),
         Command::Recording(command) => recording::run(command),
