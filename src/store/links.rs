@@ -163,10 +163,10 @@ impl LinkChange {
         &self,
         connection: &mut SqliteConnection,
     ) -> Result<Result<bool, AppendError>, sqlx::Error> {
-        const UPDATE: &str = "UPDATE share_links SET level = ?2, expires_at = ?3 \
+        const UPDATE: &str = "UPDATE share_links SET level = ?2, expires_at = ?3, row_checksum = NULL \
              WHERE id = ?1 AND revoked_at IS NULL";
-        const REVOKE: &str =
-            "UPDATE share_links SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL";
+        const REVOKE: &str = "UPDATE share_links SET revoked_at = ?2, row_checksum = NULL \
+             WHERE id = ?1 AND revoked_at IS NULL";
 
         let update = match self {
             Self::Insert { link, secret_hash, max_per_document } => {

@@ -106,6 +106,11 @@ pub(super) enum DocumentChange {
 }
 
 impl Change {
+    /// Whether it touches nothing but logs and snapshots, of documents that are there.
+    pub(super) fn is_log_only(&self) -> bool {
+        matches!(self, Self::Document(_, change) if change.is_log_only())
+    }
+
     fn bytes(&self) -> usize {
         match self {
             Self::Document(_, change) => change.bytes(),
@@ -120,6 +125,19 @@ impl Change {
 }
 
 impl DocumentChange {
+    /// As [`Change::is_log_only`].
+    fn is_log_only(&self) -> bool {
+        matches!(
+            self,
+            Self::Append(_)
+                | Self::Snapshot { .. }
+                | Self::ThinSnapshots { .. }
+                | Self::DropSnapshot { .. }
+                | Self::WriteSegment(_)
+                | Self::ReplaceSegments { .. }
+        )
+    }
+
     fn bytes(&self) -> usize {
         match self {
             Self::Append(records) => {

@@ -33,6 +33,7 @@ mod load;
 mod log_writer;
 mod open;
 mod revocations;
+mod row_sums;
 mod seal;
 mod segments;
 mod transaction;

@@ -15,7 +15,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection};
 
 use super::wal::{SyncFile, WalFile};
-use super::{Durability, OpenError, StoreOptions, load, seal};
+use super::{Durability, OpenError, StoreOptions, load, row_sums, seal};
 
 /// How long a statement waits for a lock of another program.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -80,6 +80,7 @@ pub(super) async fn open(options: &StoreOptions, tuning: Tuning) -> Result<Opene
     let mut writer = connect_writer.connect().await.map_err(database_error)?;
     set_wal_mode(&mut writer, &path).await?;
     migrate(&mut writer, &path).await?;
+    complete_row_sums(&mut writer).await.map_err(database_error)?;
 
     let readers = SqlitePoolOptions::new()
         .max_connections(options.readers.max(1))
@@ -290,4 +291,11 @@ async fn migrate(writer: &mut SqliteConnection, path: &Path) -> Result<(), OpenE
         .run(writer)
         .await
         .map_err(|error| OpenError::Database { path: path.to_owned(), why: error.to_string() })
+}
+
+/// Rows of an earlier version have no checksums yet.
+async fn complete_row_sums(writer: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let mut transaction = writer.begin().await?;
+    row_sums::complete(&mut transaction).await?;
+    transaction.commit().await
 }

@@ -128,7 +128,8 @@ async fn insert(
     revocation: &Revocation,
     max: u32,
 ) -> Result<Result<bool, AppendError>, sqlx::Error> {
-    const MOVE: &str = "UPDATE revocations SET at = max(at, ?3) WHERE kind = ?1 AND value = ?2";
+    const MOVE: &str = "UPDATE revocations SET at = max(at, ?3), row_checksum = NULL \
+         WHERE kind = ?1 AND value = ?2";
     const INSERT: &str = "INSERT INTO revocations (id, kind, value, at, created_by) \
          VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
 

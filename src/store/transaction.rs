@@ -12,7 +12,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::lineage::{Purge, write_branch, write_branch_deletion, write_purge};
 use super::log_writer::{Change, DocumentChange, Request};
-use super::{AppendError, LogRecord, QUARANTINE_ROWS_MAX, checksum, segments};
+use super::{AppendError, LogRecord, QUARANTINE_ROWS_MAX, checksum, row_sums, segments};
 use crate::id::{DocumentId, Seq};
 
 /// Where a document's log ends.
@@ -62,13 +62,17 @@ pub(super) async fn write(
 ) -> Result<Committed, sqlx::Error> {
     // IMMEDIATE takes the write lock at once: waiting for it later is not possible after a read.
     sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
-    let mut batch = Batch { connection, known, heads: HashMap::new(), rows: Vec::new() };
+    let (heads, rows) = (HashMap::new(), Vec::new());
+    let mut batch = Batch { connection, known, heads, rows, is_log_only: true };
     let mut answers = Answers::with_capacity(requests.len());
     for request in requests {
         answers.push(batch.apply(&request.change).await?);
     }
-    let Batch { connection, heads, rows, .. } = batch;
+    let Batch { connection, heads, rows, is_log_only, .. } = batch;
     insert_updates(connection, &rows).await?;
+    if !is_log_only {
+        row_sums::complete(connection).await?;
+    }
     sqlx::query("COMMIT").execute(connection).await?;
 
     let bytes = rows.iter().map(|row| row.record.bytes.len() as u64).sum();
@@ -83,6 +87,8 @@ struct Batch<'a> {
     heads: HashMap<DocumentId, Head>,
     /// Updates of all documents; they go in together at the end.
     rows: Vec<Row<'a>>,
+    /// Nothing but updates, segments and snapshots was touched.
+    is_log_only: bool,
 }
 
 /// One row for `updates`.
@@ -98,6 +104,7 @@ impl<'a> Batch<'a> {
         &mut self,
         change: &'a Change,
     ) -> Result<Result<Done, AppendError>, sqlx::Error> {
+        self.is_log_only &= change.is_log_only();
         let changed = match change {
             Change::Document(document, change) => {
                 return self.apply_to_document(document, change).await;
@@ -191,6 +198,7 @@ impl<'a> Batch<'a> {
         if let Some(row) = head.row {
             return Ok(row);
         }
+        self.is_log_only = false;
         let row = insert_document(self.connection, document, at_ms).await?;
         self.heads.insert(document.clone(), Head { row: Some(row), ..head });
         Ok(row)
@@ -207,7 +215,7 @@ impl<'a> Batch<'a> {
         let Some(row) = head.row.filter(|_| head.is_deleted != is_deleted) else {
             return Ok(false);
         };
-        sqlx::query("UPDATE documents SET deleted_at = ?2 WHERE id = ?1")
+        sqlx::query("UPDATE documents SET deleted_at = ?2, row_checksum = NULL WHERE id = ?1")
             .bind(row)
             .bind(at_ms)
             .execute(&mut *self.connection)

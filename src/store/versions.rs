@@ -125,7 +125,8 @@ impl Store {
         row.map(Version::try_from).transpose()
     }
 
-    /// Gives a version another name; from then on it is one that a person named. False if the document has none with this id.
+    /// Gives a version another name; from then on it is one that a person named. False if the
+    /// document has none with this id.
     ///
     /// # Errors
     /// As [`Self::append`].
@@ -177,7 +178,7 @@ impl VersionChange {
         row: Option<i64>,
         last: Seq,
     ) -> Result<Result<bool, AppendError>, sqlx::Error> {
-        const RENAME: &str = "UPDATE versions SET name = ?3, kind = 'named' \
+        const RENAME: &str = "UPDATE versions SET name = ?3, kind = 'named', row_checksum = NULL \
              WHERE document = ?1 AND id = ?2";
         const DELETE: &str = "DELETE FROM versions WHERE document = ?1 AND id = ?2";
 

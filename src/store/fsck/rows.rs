@@ -5,6 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::Faults;
 use crate::id::{DocumentId, Seq};
 use crate::store::load::{self, Range, SEQ_MAX};
+use crate::store::row_sums::TABLES;
 use crate::store::{LoadError, segments};
 
 /// Documents that are read at a time.
@@ -33,6 +34,13 @@ pub(super) async fn check(
          UNION SELECT 'branches', document FROM branches";
     const EPOCHS: &str = "SELECT name FROM documents WHERE epoch < 1";
 
+    for table in TABLES.iter() {
+        let report = |row| {
+            let what = format!("row {row} of {} does not match its checksum", table.name);
+            faults.add(what);
+        };
+        table.check(view, report).await?;
+    }
     let mut behind = String::new();
     loop {
         let found = documents(view, &behind, DOCUMENTS_AT_ONCE).await?;

@@ -30,7 +30,7 @@ async fn deleted(place: &Place, store: &Store, name: &str) {
     place
         .sql(&format!(
             "INSERT INTO segments VALUES ({row}, 1, 1, 0, 0, CAST('{text}' AS BLOB), 0); \
-             INSERT INTO versions VALUES ('v-{name}', {row}, 1, 0, 'one', 'named', NULL);"
+             INSERT INTO versions VALUES ('v-{name}', {row}, 1, 0, 'one', 'named', NULL, 0);"
         ))
         .await;
     store.delete(a(), 9).await.unwrap();

@@ -144,7 +144,7 @@ async fn a_kill_during_the_migration_leaves_schema_1() {
 async fn a_kill_during_the_migration_leaves_schema_2() {
     let migration = include_str!("../../../migrations/0003_history.sql");
     let rows = "INSERT INTO retired WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL \
-         SELECT i + 1 FROM n WHERE i < 2000) SELECT 'in the WAL', i, 0, x'00' FROM n";
+         SELECT i + 1 FROM n WHERE i < 2000) SELECT 'in the WAL', i, 0, x'00', 0 FROM n";
     let killed = killed_while_migrating(SCHEMA_2, migration, rows).await;
     assert_eq!(killed.number(MIGRATIONS_DONE).await, 2);
     assert_eq!(killed.number("SELECT count(*) FROM pragma_table_info('segments')").await, 0);
