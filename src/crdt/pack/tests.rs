@@ -205,7 +205,8 @@ fn updates_in_another_encoding_are_kept_as_they_are() {
     let cut = &honest[..honest.len() - 1];
     let clock = [1, 1, 7, 0xff, 0xff, 0xff, 0xff, 0x1f, 4, 1, 1, b't', 1, b'a', 0];
     let json = [1, 1, 7, 0, 2, 1, 1, b'a', 1, 4, b'n', b'u', b'l', b'l', 0];
-    let others = [&padded[..], &longer, cut, &clock, &json];
+    let client = [&[1, 1][..], &[0xff; 9], &[0x7f, 0, 4, 1, 1, b't', 1, b'a', 0]].concat();
+    let others = [&padded[..], &longer, cut, &clock, &client, &json];
     for other in others {
         let rows = [&honest[..], other, &honest].map(|bytes| row(1, 0, bytes.to_vec()));
         assert_eq!(kept_whole(&rows), 1, "{other:?}");
@@ -280,10 +281,38 @@ fn declared_sizes_are_compared_with_what_is_there() {
     assert!(matches!(unpack(&claim(UNPACKED_BYTES_MAX)), Err(PackError::Damaged(_))));
     assert_eq!(unpack(&[]), Err(PackError::Damaged("no bytes")));
     assert_eq!(unpack(&[2, 0]), Err(PackError::Version(2)));
-    for number in [1, 1 << 20, 1 << 60, u64::MAX] {
-        let mut columns = Columns::default();
-        columns.put(Column::Tables, number);
-        assert!(matches!(rows_of(&columns, UNPACKED_BYTES_MAX), Err(PackError::Damaged(_))));
+    let mut columns = columns_of(&[row(0, 0, vec![0, 0])]);
+    let tables = columns.0[Column::Tables as usize].split_off(1);
+    for rows in [2, 1 << 20, u64::MAX] {
+        let mut columns = columns.clone();
+        columns.0[Column::Tables as usize].clear();
+        columns.put(Column::Tables, rows);
+        columns.put_bytes(Column::Tables, &tables);
+        let fewer = PackError::Damaged("fewer rows than declared");
+        assert_eq!(rows_of(&columns, UNPACKED_BYTES_MAX), Err(fewer));
+    }
+}
+
+#[test]
+fn what_is_longer_or_shorter_than_it_says_is_refused() {
+    let mut columns = columns_of(&[row(0, 0, vec![0, 0])]);
+    let tables = &mut columns.0[Column::Tables as usize];
+    assert!(tables.ends_with(&[1, 2, 0, 0]), "one shape: no inserts, no deletes");
+    tables.truncate(tables.len() - 3);
+    tables.extend([3, 0, 0, 0]);
+    let damaged = Err(PackError::Damaged("a shape that is too long"));
+    assert_eq!(rows_of(&columns, UNPACKED_BYTES_MAX), damaged);
+
+    let packed = pack(&session(&mut fastrand::Rng::with_seed(7), 60));
+    let mut rest = columns::Cursor::new(&packed[1..]);
+    let len = rest.number().unwrap();
+    assert_ne!(rest.clone().number(), Ok(0), "the first column is compressed");
+    for other in [len - 1, len + 1] {
+        let mut bytes = vec![VERSION];
+        columns::put_number(&mut bytes, other);
+        bytes.extend(rest.rest());
+        let damaged = Err(PackError::Damaged("a column that cannot be decompressed"));
+        assert_eq!(unpack(&bytes), damaged);
     }
 }
 
