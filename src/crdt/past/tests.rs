@@ -129,3 +129,24 @@ fn changes_put_together_are_the_two_texts() {
         }
     }
 }
+
+#[test]
+fn damaged_rows_are_errors_and_never_a_panic() {
+    for seed in 0..400 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut past = Past::new();
+        for mut row in rows_of(seed % 40) {
+            if rng.u8(0..4) == 0 {
+                let mut bytes = row.bytes.to_vec();
+                let at = rng.usize(0..bytes.len());
+                bytes[at] = rng.u8(..);
+                row.bytes = bytes.into();
+            }
+            if past.extend(&[row]).is_err() {
+                break;
+            }
+            past.text(past.last(), None);
+            past.json(past.last());
+        }
+    }
+}
