@@ -56,7 +56,8 @@ impl<'a> Json<'a> {
             TypeKind::Array => Value::Array(self.array(branch)),
             TypeKind::Map => Value::Object(self.entries(branch)),
             TypeKind::Element => self.element(branch, &self.items.branch(branch).tag),
-            TypeKind::XmlText | TypeKind::Fragment => match self.items.text_under(branch, "__type") {
+            TypeKind::XmlText | TypeKind::Fragment => match self.items.text_under(branch, "__type")
+            {
                 Some(name) => self.element(branch, name),
                 None => json!({ "type": "doc", "content": self.content(branch) }),
             },
@@ -85,7 +86,9 @@ impl<'a> Json<'a> {
 
     fn values(&self, item: &Item) -> Vec<Value> {
         match item.content {
-            Content::Values(at) => (at..at + item.len).map(|at| plain(self.items.value(at))).collect(),
+            Content::Values(at) => {
+                (at..at + item.len).map(|at| plain(self.items.value(at))).collect()
+            }
             Content::Embed(at) => vec![plain(self.items.value(at))],
             Content::Type(inner) => vec![self.branch(inner, self.items.branch(inner).kind)],
             Content::Text(_) | Content::Format(_) | Content::Blank | Content::Gc => Vec::new(),

@@ -12,6 +12,7 @@ use yrs::{
 
 use super::*;
 
+mod authorship;
 mod session;
 
 use session::{Editor, rows_of};

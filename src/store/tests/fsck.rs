@@ -252,7 +252,10 @@ async fn what_is_out_of_place_is_a_fault() {
             "rows of updates whose row in documents is missing",
         ),
         ("DROP INDEX versions_by_document", "the index \"versions_by_document\" is missing"),
-        ("ALTER TABLE segments ADD COLUMN x INTEGER", "the table \"segments\" is missing or not as"),
+        (
+            "ALTER TABLE segments ADD COLUMN x INTEGER",
+            "the table \"segments\" is missing or not as",
+        ),
         ("UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 2", "\"2 access\""),
         (
             "PRAGMA ignore_check_constraints = ON; UPDATE share_links SET level = 'rest'",
