@@ -16,7 +16,7 @@ use yrs::Any;
 
 use super::decode::TypeKind;
 use super::items::{Content, Item, Items};
-use super::walk::Views;
+use super::walk::{Views, seal};
 
 /// What the hash at the end of a mark's name is after: editors add one where equal marks overlap.
 const OVERLAP: &str = "--";
@@ -41,10 +41,15 @@ impl<'a> Json<'a> {
         Self { items, views: Views::one(rows) }
     }
 
-    /// All roots, by name.
+    /// All roots that have, or had, something in them, by name.
     pub(super) fn document(&self) -> Value {
         let root = |(name, branch): (&Arc<str>, u32)| {
             let kind = self.items.kind_of_root(branch)?;
+            let mut firsts = self.items.entries(branch).map(|(_, first)| first);
+            let is_there = |first| self.seen(first).next().is_some();
+            if !is_there(self.items.branch(branch).first) && !firsts.any(is_there) {
+                return None;
+            }
             Some((name.to_string(), self.branch(branch, kind)))
         };
         Value::Object(self.items.roots().filter_map(root).collect())
@@ -64,17 +69,26 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// The items of a list that are there, or were before.
+    fn seen(&self, first: u32) -> impl Iterator<Item = &'a Item> {
+        let views = self.views;
+        self.items.from(first).map(|(_, item)| item).filter(move |item| views.came(item) != 0)
+    }
+
     /// The items of a list that are there.
     fn list(&self, first: u32) -> impl Iterator<Item = &'a Item> {
         let views = self.views;
-        self.items.from(first).map(|(_, item)| item).filter(move |item| views.shows(item) != 0)
+        self.seen(first).filter(move |item| views.shows(item) != 0)
     }
 
     fn text(&self, branch: u32) -> String {
         let mut units = Vec::new();
-        for item in self.list(self.items.branch(branch).first) {
-            if let Content::Text(start) = item.content {
-                units.extend_from_slice(self.items.units(start, item.len));
+        for item in self.seen(self.items.branch(branch).first) {
+            match item.content {
+                Content::Text(start) if self.views.shows(item) != 0 => {
+                    units.extend_from_slice(self.items.units(start, item.len));
+                }
+                _ => seal(&mut units),
             }
         }
         String::from_utf16_lossy(&units)
@@ -127,7 +141,11 @@ impl<'a> Json<'a> {
     }
 
     fn fill(&self, branch: u32, nodes: &mut Nodes<'a>) {
-        for item in self.list(self.items.branch(branch).first) {
+        for item in self.seen(self.items.branch(branch).first) {
+            if self.views.shows(item) == 0 {
+                seal(&mut nodes.units);
+                continue;
+            }
             match item.content {
                 Content::Text(start) => {
                     nodes.units.extend_from_slice(self.items.units(start, item.len));

@@ -6,14 +6,15 @@ use yrs::updates::decoder::Decode;
 use yrs::{
     Any, Array, ArrayPrelim, ArrayRef, ClientID, Doc, GetString, Map, MapPrelim, MapRef,
     OffsetKind, Options, Out, ReadTxn, StateVector, Text, TextPrelim, TextRef, Transact,
-    TransactionMut, Update, Xml, XmlElementPrelim, XmlElementRef, XmlFragment, XmlFragmentRef,
-    XmlOut, XmlTextPrelim, XmlTextRef,
+    TransactionMut, Update, WriteTxn, Xml, XmlElementPrelim, XmlElementRef, XmlFragment,
+    XmlFragmentRef, XmlOut, XmlTextPrelim, XmlTextRef,
 };
 
 use super::*;
 
 mod authorship;
 mod session;
+mod shape;
 
 use session::{Editor, rows_of};
 

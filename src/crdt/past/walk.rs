@@ -52,7 +52,7 @@ impl Views {
         Self { from, to }
     }
 
-    fn came(self, item: &Item) -> Mask {
+    pub(super) fn came(self, item: &Item) -> Mask {
         u8::from(item.inserted < self.from) | u8::from(item.inserted < self.to) << 1
     }
 
