@@ -15,7 +15,7 @@ mod typist;
 
 pub use desk::{BeyondTheEnd, Desk};
 pub use lint::{LintLimits, Summary};
-pub use past::{Author, Change, ChangeKind, Past, PastError, Span};
+pub use past::{Author, Change, ChangeKind, Edit, Past, PastError, Span, to_json};
 pub use replica::{Broken, Fingerprint, Integrated, Linted, Replica, RestoreError, Verdict};
 pub use reshape::{ReshapeError, Reshaped, reshape};
 pub use state_vector::StateVector;

@@ -23,6 +23,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::id::{ConnectionId, LogRow, Seq};
 
 use super::lint::{LintLimits, lint};
@@ -31,6 +33,7 @@ mod authorship;
 mod changes;
 mod decode;
 mod items;
+mod json;
 mod spans;
 mod walk;
 
@@ -39,6 +42,7 @@ pub use spans::Span;
 
 use changes::Changes;
 use items::Items;
+use json::Json;
 use spans::Spans;
 use walk::{Views, Walk};
 
@@ -83,7 +87,45 @@ pub struct Past {
 #[derive(Debug)]
 struct Row {
     seq: Seq,
+    at_ms: i64,
     author: u32,
+    inserted: u32,
+    deleted: u32,
+}
+
+/// What a row did to the texts of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// Which row it is.
+    pub seq: Seq,
+    /// When the server took it, in unix milliseconds.
+    pub at_ms: i64,
+    /// Who brought it.
+    pub author: Author,
+    /// UTF-16 units of text that it inserted, also where it moved them.
+    pub inserted: u32,
+    /// UTF-16 units of text that it deleted.
+    pub deleted: u32,
+}
+
+/// An update as JSON: all roots by name.
+///
+/// A text is a string, an array an array, a map an object. XML is nodes as ProseMirror has them
+/// (`type`, `attrs`, `content`, and `text` with `marks`), a fragment is one of type `doc`. Bytes and
+/// subdocuments are left out.
+///
+/// # Errors
+/// It is no update, or builds on something that it does not bring.
+pub fn to_json(update: &[u8]) -> Result<serde_json::Value, PastError> {
+    let mut past = Past::new();
+    past.extend(&[LogRow {
+        seq: Seq(1),
+        at_ms: 0,
+        author: None,
+        connection: ConnectionId(0),
+        bytes: Bytes::copy_from_slice(update),
+    }])?;
+    Ok(past.json(Seq(1)))
 }
 
 impl Past {
@@ -140,6 +182,22 @@ impl Past {
         changes.finish()
     }
 
+    /// All roots as of a row, by name, as JSON; see [`to_json`] for its shape.
+    pub fn json(&self, seq: Seq) -> serde_json::Value {
+        Json::new(&self.items, self.seen(seq)).document()
+    }
+
+    /// What each row did, in order.
+    pub fn edits(&self) -> impl Iterator<Item = Edit> {
+        self.rows.iter().map(|row| Edit {
+            seq: row.seq,
+            at_ms: row.at_ms,
+            author: self.authors[row.author as usize].clone(),
+            inserted: row.inserted,
+            deleted: row.deleted,
+        })
+    }
+
     /// How many rows there are up to a place in the log.
     fn seen(&self, seq: Seq) -> u32 {
         self.rows.partition_point(|row| row.seq <= seq) as u32
@@ -160,9 +218,11 @@ impl Past {
         for span in &summary.deletes {
             self.items.delete(*span, number, |item| deleted.push(item));
         }
+        let inserted = self.items.text_since(first, number);
+        let gone = deleted.iter().map(|item| self.items.item(*item).text_len()).sum();
         authorship::inherit(&mut self.items, number, first, &deleted);
-        let author = self.number(Author::of(row));
-        self.rows.push(Row { seq: row.seq, author });
+        let (author, seq, at_ms) = (self.number(Author::of(row)), row.seq, row.at_ms);
+        self.rows.push(Row { seq, at_ms, author, inserted, deleted: gone });
         Ok(())
     }
 

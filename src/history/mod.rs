@@ -7,8 +7,10 @@ mod archive;
 mod audit;
 mod packer;
 mod retention;
+mod timeline;
 
 pub use archive::{Archive, HistoryError};
 pub use audit::audit;
 pub use packer::{PackerError, Packing, SEGMENT_ROWS_MAX, pack_document, start as start_packing};
 pub use retention::{Policy, ThinError, Thinning, each_document, keep_thinning, thin};
+pub use timeline::{Burst, timeline};

@@ -19,9 +19,8 @@ use super::decode::{Found, Hang, Load, Section, TypeKind};
 /// In place of the number of an item, type or entry: there is none. In place of a row: never.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// Levels of nested types; twice what a document may have, because what came by the log was let in
-/// by a bound and not by an exact measure.
-const DEPTH_MAX: u32 = 1_024;
+/// Levels of nested types: as many as a replica lets in. Reading recurses over them.
+const DEPTH_MAX: u32 = 512;
 
 const MISSING: &str = "something that it builds on is missing";
 
@@ -71,6 +70,13 @@ pub(super) struct Item {
     /// came back.
     pub(super) written: u32,
     pub(super) content: Content,
+}
+
+impl Item {
+    /// UTF-16 units of text in it.
+    pub(super) fn text_len(&self) -> u32 {
+        if let Content::Text(_) = self.content { self.len } else { 0 }
+    }
 }
 
 /// A type: a list of items and entries that have keys.
@@ -230,6 +236,12 @@ impl Items {
         self.roots.get(name).copied()
     }
 
+    /// UTF-16 units of text that a row brought, with items from number `first` on.
+    pub(super) fn text_since(&self, first: u32, row: u32) -> u32 {
+        let new = self.items[first as usize..].iter().filter(|item| item.inserted == row);
+        new.map(Item::text_len).sum()
+    }
+
     /// The keys of a type in order, each with the first item under it.
     pub(super) fn entries(&self, branch: u32) -> impl Iterator<Item = (&Arc<str>, u32)> {
         self.branch(branch)
@@ -238,10 +250,16 @@ impl Items {
             .map(|(key, entry)| (key, self.entries[*entry as usize].first))
     }
 
-    /// The last item that ever stood under a key.
-    pub(super) fn last_under(&self, branch: u32, key: &str) -> Option<u32> {
+    /// The last value that ever stood under a key, if that is a string.
+    pub(super) fn text_under(&self, branch: u32, key: &str) -> Option<&str> {
         let entry = *self.branch(branch).entries.get(key)?;
-        Some(self.entries[entry as usize].last)
+        match self.item(self.entries[entry as usize].last).content {
+            Content::Values(at) => match self.value(at) {
+                Any::String(text) => Some(text),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// The items from this one to the end of its list or entry.

@@ -6,13 +6,15 @@ use yrs::updates::decoder::Decode;
 use yrs::{
     Any, Array, ArrayPrelim, ArrayRef, ClientID, Doc, GetString, Map, MapPrelim, MapRef,
     OffsetKind, Options, Out, ReadTxn, StateVector, Text, TextPrelim, TextRef, Transact,
-    TransactionMut, Update, Xml, XmlElementPrelim, XmlElementRef, XmlFragment, XmlFragmentRef,
-    XmlOut, XmlTextPrelim, XmlTextRef,
+    TransactionMut, Update, WriteTxn, Xml, XmlElementPrelim, XmlElementRef, XmlFragment,
+    XmlFragmentRef, XmlOut, XmlTextPrelim, XmlTextRef,
 };
 
 use super::*;
 
+mod authorship;
 mod session;
+mod shape;
 
 use session::{Editor, rows_of};
 
@@ -126,6 +128,27 @@ fn changes_put_together_are_the_two_texts() {
                 ChangeKind::Inserted => has_author(change),
                 ChangeKind::Deleted => has_author(change) || change.text == "\n",
             }));
+        }
+    }
+}
+
+#[test]
+fn damaged_rows_are_errors_and_never_a_panic() {
+    for seed in 0..400 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut past = Past::new();
+        for mut row in rows_of(seed % 40) {
+            if rng.u8(0..4) == 0 {
+                let mut bytes = row.bytes.to_vec();
+                let at = rng.usize(0..bytes.len());
+                bytes[at] = rng.u8(..);
+                row.bytes = bytes.into();
+            }
+            if past.extend(&[row]).is_err() {
+                break;
+            }
+            past.text(past.last(), None);
+            past.json(past.last());
         }
     }
 }

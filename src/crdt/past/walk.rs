@@ -4,8 +4,6 @@
 //! that says in which of the two it is there. What is plain text is written down in
 //! [`past`](super).
 
-use yrs::Any;
-
 use super::decode::TypeKind;
 use super::items::{Content, Item, Items, NONE};
 
@@ -54,11 +52,11 @@ impl Views {
         Self { from, to }
     }
 
-    fn came(self, item: &Item) -> Mask {
+    pub(super) fn came(self, item: &Item) -> Mask {
         u8::from(item.inserted < self.from) | u8::from(item.inserted < self.to) << 1
     }
 
-    fn shows(self, item: &Item) -> Mask {
+    pub(super) fn shows(self, item: &Item) -> Mask {
         let stays = u8::from(item.deleted >= self.from) | u8::from(item.deleted >= self.to) << 1;
         self.came(item) & stays
     }
@@ -289,13 +287,7 @@ impl<'a, S: Sink> Walk<'a, S> {
 
     /// The type of a Lexical node.
     fn lexical(&self, branch: u32) -> Option<&'a str> {
-        match self.items.item(self.items.last_under(branch, "__type")?).content {
-            Content::Values(at) => match self.items.value(at) {
-                Any::String(name) => Some(name),
-                _ => None,
-            },
-            _ => None,
-        }
+        self.items.text_under(branch, "__type")
     }
 
     /// A line begins in some of the moments.

@@ -90,6 +90,11 @@ impl Editor {
         self.text.get_string(&self.doc.transact())
     }
 
+    /// The whole state as an update.
+    pub(super) fn state(&self) -> Vec<u8> {
+        self.doc.transact().encode_state_as_update_v1(&StateVector::default())
+    }
+
     /// Texts of the innermost blocks.
     pub(super) fn lines(&self) -> String {
         let txn = self.doc.transact();
