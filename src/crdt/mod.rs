@@ -5,6 +5,8 @@
 mod depth;
 mod desk;
 pub mod lint;
+#[cfg(test)]
+mod people;
 mod replica;
 mod reshape;
 mod revert;

@@ -1,34 +1,17 @@
 use fastrand::Rng;
 use yrs::{
-    Any, Array, ClientID, Doc, GetString, Map, OffsetKind, Options, StateVector, Text, Transact,
-    WriteTxn, XmlElementPrelim, XmlFragment, XmlOut, XmlTextPrelim,
+    Any, Array, Doc, GetString, Map, Text, Transact, WriteTxn, XmlElementPrelim, XmlFragment,
+    XmlOut, XmlTextPrelim,
 };
 
 use super::*;
+use crate::crdt::people::{History, apply, content, copy, doc, state, work};
 use crate::id::ConnectionId;
 
 /// The client id of the undoing edit.
 const UNDOER: u64 = 77;
 const ANN: &str = "ann";
 const BO: &str = "bo";
-
-fn doc(client: u64) -> Doc {
-    let options = Options {
-        offset_kind: OffsetKind::Utf16,
-        cleanup_formatting: false,
-        ..Options::with_client_id(ClientID::new(client))
-    };
-    Doc::with_options(options)
-}
-
-fn state(doc: &Doc) -> Vec<u8> {
-    doc.transact().encode_diff_v1(&StateVector::default())
-}
-
-fn apply(doc: &Doc, update: &[u8]) {
-    let update = Update::decode_v1(update).expect("an update");
-    doc.transact_mut().apply_update(update).expect("an update that fits");
-}
 
 /// Two people who hear each other at once, and the log of what they do.
 struct Log {
@@ -216,4 +199,37 @@ fn rows_that_cannot_be_used_are_named() {
     log.rows[1].bytes = Bytes::from_static(b"nonsense");
     let damaged = revert(&live, &log.rows, all, UNDOER);
     assert!(matches!(damaged, Err(RevertError::Row { seq: Seq(2), .. })), "{damaged:?}");
+}
+
+#[test]
+fn whatever_was_done_can_be_undone_while_it_goes_on() {
+    for seed in 0..150 {
+        let mut rng = Rng::with_seed(seed);
+        let updates = History::new(&mut rng, 20).updates;
+        let server = doc(1_000);
+        let mut rows = Vec::new();
+        for (seq, (who, bytes)) in (1..).map(Seq).zip(updates) {
+            apply(&server, &bytes);
+            let (author, connection) = (Some(who.to_string().into()), ConnectionId(who));
+            rows.push(LogRow { seq, at_ms: 0, author, connection, bytes });
+        }
+        let live = state(&server);
+        let nobody = revert(&live, &rows, |_| false, UNDOER).expect("nothing to undo");
+        assert_eq!((nobody.update, nobody.cannot), (None, vec![]), "seed {seed}");
+
+        let by_ann = |row: &LogRow| row.connection == ConnectionId(1);
+        let undone =
+            revert(&live, &rows, by_ann, UNDOER).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        let Some(update) = undone.update else {
+            continue;
+        };
+        let writer = copy(1_001, &live);
+        let meanwhile = work(&mut rng, &writer);
+        apply(&writer, &update);
+        apply(&server, &update);
+        let left = revert(&state(&server), &rows, by_ann, UNDOER + 1).expect("once more");
+        assert_eq!(left.inserted_removed, 0, "seed {seed}");
+        apply(&server, &meanwhile);
+        assert_eq!(content(&writer), content(&server), "seed {seed}");
+    }
 }
