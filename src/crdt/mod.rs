@@ -7,8 +7,11 @@ mod desk;
 pub mod lint;
 pub mod pack;
 mod past;
+#[cfg(test)]
+mod people;
 mod replica;
 mod reshape;
+mod revert;
 mod roles;
 mod state_vector;
 mod typist;
@@ -18,5 +21,6 @@ pub use lint::{LintLimits, Summary};
 pub use past::{Author, Change, ChangeKind, Edit, Past, PastError, Span, to_json};
 pub use replica::{Broken, Fingerprint, Integrated, Linted, Replica, RestoreError, Verdict};
 pub use reshape::{ReshapeError, Reshaped, reshape};
+pub use revert::{RevertError, Reverted, revert};
 pub use state_vector::StateVector;
 pub use typist::Typist;

@@ -132,17 +132,10 @@ pub struct Replica {
 impl Replica {
     /// An empty document.
     pub fn new() -> Self {
-        Self::with_client(OWN_CLIENT)
+        Self::of(options(OWN_CLIENT))
     }
 
-    fn with_client(client: u64) -> Self {
-        let options = Options {
-            offset_kind: OffsetKind::Utf16,
-            skip_gc: false,
-            // With `true` the replica would delete formatting marks that every client keeps.
-            cleanup_formatting: false,
-            ..Options::with_client_id(ClientID::new(client))
-        };
+    fn of(options: Options) -> Self {
         Self {
             doc: Doc::with_options(options),
             clocks: HashMap::new(),
@@ -478,6 +471,16 @@ impl Replica {
             Verdict::Refused(reason) => Err(failed(reason)),
             Verdict::Applied | Verdict::Known | Verdict::Hole => Ok(summary),
         }
+    }
+}
+
+fn options(client: u64) -> Options {
+    Options {
+        offset_kind: OffsetKind::Utf16,
+        skip_gc: false,
+        // With `true` the replica would delete formatting marks that every client keeps.
+        cleanup_formatting: false,
+        ..Options::with_client_id(ClientID::new(client))
     }
 }
 

@@ -113,7 +113,7 @@ fn reshape_document(
 
 /// Names of the types that hold plain values or subdocuments in their list, which no text does. The
 /// bytes do not tell what a named type is declared as.
-fn array_roots<T: ReadTxn>(txn: &T) -> BTreeSet<Arc<str>> {
+pub(super) fn array_roots<T: ReadTxn>(txn: &T) -> BTreeSet<Arc<str>> {
     let roots = txn.root_refs().filter(|(_, root)| {
         let Some(branch) = root.try_branch().map(BranchPtr::from) else {
             return false;
