@@ -80,6 +80,7 @@ fn routes() -> Vec<Route> {
             Some(201),
         ),
         route("POST", "/api/v1/documents/plan/undelete", "", Level::Admin, Some(404)),
+        route("POST", "/api/v1/documents/plan/purge", "", Level::Admin, Some(409)),
         route("POST", "/api/v1/revocations", r#"{"subject":"x"}"#, Level::Admin, Some(201)),
         route("GET", "/api/v1/revocations", "", Level::Admin, Some(200)),
         route("DELETE", "/api/v1/revocations/none", "", Level::Admin, Some(404)),

@@ -18,6 +18,7 @@ mod hocuspocus;
 mod house;
 mod keep_alive;
 mod limits;
+mod lineage;
 mod loading;
 mod rates;
 mod record;

@@ -9,6 +9,7 @@ const DOCUMENTS: &str = "SELECT count(*) FROM documents";
 const UPDATES: &str = "SELECT count(*) FROM updates";
 const SNAPSHOTS: &str = "SELECT count(*) FROM snapshots";
 const QUARANTINE: &str = "SELECT count(*) FROM quarantine";
+const BRANCHES: &str = "SELECT count(*) FROM branches";
 
 /// A table.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +18,7 @@ pub enum Table {
     Updates,
     Snapshots,
     Quarantine,
+    Branches,
 }
 
 /// A connection of another program.
@@ -46,6 +48,7 @@ impl Database {
             Table::Updates => UPDATES,
             Table::Snapshots => SNAPSHOTS,
             Table::Quarantine => QUARANTINE,
+            Table::Branches => BRANCHES,
         };
         sqlx::query_scalar(sql).fetch_one(&mut self.0).await.expect("a count")
     }

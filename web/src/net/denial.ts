@@ -9,6 +9,8 @@ const DENIALS = [
   'token-revoked',
   /** There is no note any more. */
   'document-deleted',
+  /** What we have is of an earlier note of this name, which was removed for good. */
+  'lineage-retired',
 ] as const;
 
 /** A reason of which the page knows what to do. */

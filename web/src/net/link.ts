@@ -24,6 +24,9 @@ const REFUSED_RETRY_MS = 5000;
 const DENIED_RETRY_MIN_MS = 5000;
 const DENIED_RETRY_MAX_MS = 120_000;
 
+/** In the server's sentence to whoever has an old copy: it keeps what we had. */
+const KEPT_ASIDE = /kept as branch \S+$/;
+
 /** The close code for a connection that went silent. */
 const ABANDONED = 4408;
 /** Protocol error, unwanted data, bad text, policy, too big, try again later. */
@@ -65,6 +68,11 @@ export interface LinkParts {
   readonly onState: (state: LinkState) => void;
   /** Called each time the server's text has arrived. */
   readonly onSynced: () => void;
+  /**
+   * What we have is of an earlier document of this name, and nothing of it is lost when it is thrown
+   * away; `kept` says whether the server keeps it aside. The connection is over.
+   */
+  readonly onRetired: (kept: boolean) => void;
 }
 
 /** A document's connection. */
@@ -77,10 +85,14 @@ export class Link {
   #state: LinkState;
   #retry: ReturnType<typeof setTimeout> | null = null;
   #deniedDelayMs = DENIED_RETRY_MIN_MS;
+  readonly #onRetired: (kept: boolean) => void;
+  /** Our text is of an earlier document; the close that follows says what became of it. */
+  #isRetired = false;
 
   /** Connects at once. */
   constructor(parts: LinkParts) {
     this.#onState = parts.onState;
+    this.#onRetired = parts.onRetired;
     this.#document = parts.document;
     this.#state = unknownLink(parts.unsent);
     this.#socket = new Socket({
@@ -149,6 +161,7 @@ export class Link {
   #opened(): void {
     this.#cancelRetry();
     this.#ledger.reset();
+    this.#isRetired = false;
     this.#tell({ socket: 'open', ledger: this.#ledger.state });
   }
 
@@ -220,12 +233,25 @@ export class Link {
       this.#closed(reason);
       return;
     }
+    if (denial === 'lineage-retired') {
+      this.#isRetired = true;
+      return;
+    }
     this.#tell({ denial, refusal: null });
     this.#socket.stop(reason);
   }
 
+  /** Text that only we have is not given up before the server has it. */
+  #retired(reason: string): void {
+    this.#socket.stop(reason);
+    const kept = KEPT_ASIDE.test(reason);
+    if (kept || !this.#state.unsent) this.#onRetired(kept);
+    else this.#tell({ denial: 'lineage-retired', refusal: null });
+  }
+
   /** The server does not serve us this document now. A new socket asks again from the start. */
   #closed(reason: string): void {
+    if (this.#isRetired) return this.#retired(reason);
     this.#tell({ refusal: reason });
     this.#retryLater(() => this.#socket.webSocket?.close(), REFUSED_RETRY_MS);
   }

@@ -9,6 +9,7 @@
 import type { Awareness } from 'y-protocols/awareness';
 import type * as Y from 'yjs';
 import { DeviceCopy, type DeviceState } from './deviceCopy';
+import { deleteDeviceStorage } from './deviceStorage';
 import { Gate, type Guard } from './gate';
 import { Link } from './link';
 import { saveState, unknownLink, type LinkState, type SaveState } from './saveState';
@@ -41,6 +42,11 @@ export interface NoteParts {
   readonly unsent: boolean;
   readonly guard: Guard;
   readonly onState: (state: NoteState) => void;
+  /**
+   * The note was started anew under its name. What was here of it before is gone from this device
+   * (`kept`: and kept aside on the server); the note is to be opened again.
+   */
+  readonly onRetired: (kept: boolean) => void;
 }
 
 /** An open note. */
@@ -78,6 +84,7 @@ export class Note {
       unsent: parts.unsent && note.#gate.outer.store.clients.size > 0,
       onState: (state) => note.#linked(state),
       onSynced: () => note.#gate.open(),
+      onRetired: (kept) => void note.#retired(parts, kept),
     });
     return note;
   }
@@ -127,6 +134,18 @@ export class Note {
     const isUnreachable = state.socket === 'down' && state.denial === null;
     if (isUnreachable && this.#content.kind === 'opening') this.#gate.open();
     this.#tell();
+  }
+
+  async #retired({ id, onRetired }: NoteParts, kept: boolean): Promise<void> {
+    const copy = this.#copy;
+    copy?.dispose();
+    try {
+      if (copy !== null) await deleteDeviceStorage(id);
+    } catch {
+      // Opened again, it would bring the same text once more.
+      return this.#linked({ ...this.#linkState, denial: 'lineage-retired' });
+    }
+    if (!this.#disposed) onRetired(kept);
   }
 
   #judged(names: readonly string[]): void {

@@ -28,6 +28,10 @@ const denied: Readonly<Record<Denial, Sentences>> = {
     title: 'This note was deleted',
     text: 'Whoever looks after it can bring it back. Until then nobody can open it.',
   },
+  'lineage-retired': {
+    title: 'This note was started anew',
+    text: 'What you have here is from before that, and could not be kept on the server. Take a copy of it.',
+  },
 };
 
 /** The catalogue. */
@@ -75,6 +79,10 @@ export const words = {
     opening: 'Opening the note',
     share: 'Share',
     tryNow: 'Try now',
+    startedAnew: (kept: boolean) =>
+      kept
+        ? 'This note was started anew. What you had of it before is kept aside.'
+        : 'This note was started anew.',
     shortcuts: 'Keyboard shortcuts',
     failedTitle: 'This page could not be loaded',
     failedText: 'What you wrote is safe. Check the connection and load the page again.',
