@@ -5,7 +5,6 @@
 //! at the end also in the dialect's own words. What is on its way is bounded, so that a replay
 //! measures the server and not a queue.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +12,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::faults::Trouble;
+use super::flight::{Flight, Mark, Sent};
 use super::frames::{Heard, Say, decode, encode};
 use super::holdings::Holdings;
 use super::random::Random;
@@ -20,7 +20,7 @@ use super::replay::Run;
 use super::script::Step;
 use super::socket::Socket;
 use super::{Dialect, Fault, Speed, What};
-use crate::crdt::{LintLimits, Linted, Replica, Summary, Verdict};
+use crate::crdt::{LintLimits, Linted, Replica, Verdict};
 use crate::wire::awareness::{self, Entry};
 
 /// Edits of one connection that the server has not acknowledged; at it, the connection waits until
@@ -65,9 +65,7 @@ pub(super) struct Client<'a> {
     dialect: Dialect,
     replica: Replica,
     socket: Option<Socket>,
-    in_flight: VecDeque<Sent>,
-    /// What the server has shown, and has to have from then on.
-    shown: Holdings,
+    in_flight: Flight,
     /// What it said that it has, when it was asked last.
     said: Option<Bytes>,
     /// How often the connection broke off since anything was acknowledged.
@@ -84,20 +82,6 @@ pub(super) struct Client<'a> {
     burst: u64,
 }
 
-/// An edit on its way: something by which it is known when it comes back.
-struct Sent {
-    /// The number of its event.
-    event: usize,
-    mark: Mark,
-    at: Duration,
-}
-
-/// One clock of a client id.
-enum Mark {
-    Inserted { client: u64, clock: u32 },
-    Deleted { client: u64, clock: u32 },
-}
-
 impl<'a> Client<'a> {
     /// Not connected yet.
     pub fn new(run: &'a Run<'a>, name: String, dialect: Dialect, number: u64) -> Self {
@@ -107,8 +91,7 @@ impl<'a> Client<'a> {
             dialect,
             replica: Replica::new(),
             socket: None,
-            in_flight: VecDeque::new(),
-            shown: Holdings::default(),
+            in_flight: Flight::default(),
             said: None,
             breaks: 0,
             unanswered: 0,
@@ -232,7 +215,7 @@ impl<'a> Client<'a> {
             What::Join { .. } => self.join().await,
             What::Leave { .. } => self.leave().await,
             What::Update { update, .. } => {
-                if !self.in_flight.iter().any(|sent| sent.event == step.number) {
+                if !self.in_flight.has(step.number) {
                     self.edit(step.number, update).await?;
                 }
                 self.breathe().await
@@ -310,7 +293,7 @@ impl<'a> Client<'a> {
 
     /// Waits until everything that was typed here is known to be saved.
     async fn acknowledged(&mut self) -> Result<(), Stop> {
-        let is_answered = |client: &Self| client.in_flight.is_empty() && client.unanswered == 0;
+        let is_answered = |client: &Self| client.in_flight.len() == 0 && client.unanswered == 0;
         self.until("acknowledgements", is_answered).await?;
         if self.dialect == Dialect::YSweet {
             self.has_checkpoint = false;
@@ -332,11 +315,11 @@ impl<'a> Client<'a> {
             let is_better = |client: &Self| client.in_flight.len() <= IN_FLIGHT_MAX / 2;
             self.until("acknowledgements", is_better).await?;
         }
-        let mark = mark(&linted.summary);
+        let mark = Mark::of(&linted.summary);
         match (self.integrate(&linted)?, mark) {
             (Verdict::Applied, Some(mark)) => {
                 let at = self.run.clock.now();
-                self.in_flight.push_back(Sent { event, mark, at });
+                self.in_flight.push(Sent { event, mark, at });
                 self.unanswered += usize::from(self.dialect == Dialect::Hocuspocus);
                 self.say(&Say::Update(update)).await
             }
@@ -457,8 +440,8 @@ impl<'a> Client<'a> {
         if self.integrate(&linted)? == Verdict::Hole {
             return Err(self.failure("the server's update builds on what it never sent"));
         }
-        self.shown.add(&linted.summary);
-        self.see(&linted.summary);
+        let arrived = self.in_flight.show(&linted.summary);
+        self.settle(&arrived);
         Ok(())
     }
 
@@ -469,44 +452,20 @@ impl<'a> Client<'a> {
         let linted = Linted::new(update.clone(), &LintLimits::default());
         let linted = linted.map_err(|e| self.failure(&format!("the server's update: {e}")))?;
         let held = Holdings::said(&vector, &linted.summary);
-        if !held.covers(&self.shown) {
+        let Some(arrived) = self.in_flight.land(&held) else {
             let what = self.run.lose(&held);
             return Err(self.failure(&format!("the server has lost what it had shown: {what}")));
-        }
-        let now = self.run.clock.now();
-        let arrived = |mark: &Mark| match mark {
-            Mark::Inserted { client, clock } => *clock < held.clock(*client),
-            Mark::Deleted { .. } => false,
         };
-        let (done, waiting): (Vec<_>, Vec<_>) =
-            self.in_flight.drain(..).partition(|sent| arrived(&sent.mark));
-        self.in_flight = waiting.into();
-        done.into_iter().for_each(|sent| self.settle(&sent, now));
+        self.settle(&arrived);
         Ok(())
     }
 
-    /// Servers keep the order, so everything before the last that is shown is done as well.
-    fn see(&mut self, summary: &Summary) {
-        let is_shown = |sent: &Sent| self.is_shown(&sent.mark, summary);
-        let shown = self.in_flight.iter().rposition(is_shown).map_or(0, |last| last + 1);
+    fn settle(&mut self, arrived: &[Sent]) {
         let now = self.run.clock.now();
-        let shown: Vec<Sent> = self.in_flight.drain(..shown).collect();
-        shown.iter().for_each(|sent| self.settle(sent, now));
-    }
-
-    fn settle(&mut self, sent: &Sent, now: Duration) {
-        self.breaks = 0;
-        self.run.latencies.borrow_mut().push(now - sent.at);
-        self.run.acknowledge(sent.event);
-    }
-
-    fn is_shown(&self, mark: &Mark, summary: &Summary) -> bool {
-        match mark {
-            Mark::Inserted { client, clock } => *clock < self.shown.clock(*client),
-            Mark::Deleted { client, clock } => summary
-                .deletes
-                .iter()
-                .any(|span| span.client == *client && (span.start..span.end).contains(clock)),
+        for sent in arrived {
+            self.breaks = 0;
+            self.run.latencies.borrow_mut().push(now - sent.at);
+            self.run.acknowledge(sent.event);
         }
     }
 
@@ -527,12 +486,4 @@ impl<'a> Client<'a> {
     fn break_off(&self, what: &str) -> Stop {
         Stop::Broke(format!("{}: {what}", self.name))
     }
-}
-
-/// By what an edit is known when it comes back; nothing where it changes nothing.
-fn mark(summary: &Summary) -> Option<Mark> {
-    let inserted = summary.inserts.last();
-    let inserted = inserted.map(|span| Mark::Inserted { client: span.client, clock: span.end - 1 });
-    let deleted = summary.deletes.last();
-    inserted.or(deleted.map(|span| Mark::Deleted { client: span.client, clock: span.end - 1 }))
 }

@@ -5,6 +5,7 @@ mod client;
 mod compare;
 mod cursor;
 mod faults;
+mod flight;
 mod format;
 mod frames;
 mod holdings;

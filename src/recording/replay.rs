@@ -180,51 +180,51 @@ impl<'a> Replay<'a> {
         self
     }
 
-    /// What the connections speak, in turn [y-websocket]. Each is spoken: where there are fewer
+    /// What the connections speak, in turn (y-websocket unless said). Each is spoken: where there are fewer
     /// connections than dialects, further ones look on.
     pub fn dialects(mut self, dialects: &[Dialect]) -> Self {
         self.options.dialects = dialects.to_vec();
         self
     }
 
-    /// How fast [max].
+    /// How fast (max unless said).
     pub fn speed(mut self, speed: Speed) -> Self {
         self.options.speed = speed;
         self
     }
 
     /// Decides how many edits a connection sends in one go, which dialect is first, and what goes
-    /// wrong when [0]. What the network makes of that is not decided.
+    /// wrong when (0 unless said). What the network makes of that is not decided.
     pub fn seed(mut self, seed: u64) -> Self {
         self.options.seed = seed;
         self
     }
 
-    /// What goes wrong on purpose [nothing]. Each kind at least once.
+    /// What goes wrong on purpose (nothing unless said). Each kind at least once.
     pub fn faults(mut self, faults: &[Trouble]) -> Self {
         self.options.faults = faults.to_vec();
         self
     }
 
-    /// By so many times the people, in one document [1]; see [`Recording::multiplied`].
+    /// By so many times the people, in one document (1 unless said); see [`Recording::multiplied`].
     pub fn clients(mut self, times: usize) -> Self {
         self.clients = times;
         self
     }
 
-    /// The document that is written to [replay]; for y-sweet of letters, digits, `-` and `_`.
+    /// The document that is written to (replay unless said); for y-sweet of letters, digits, `-` and `_`.
     pub fn document(mut self, name: &str) -> Self {
         self.options.document = name.into();
         self
     }
 
-    /// What every connection shows when it comes [nothing].
+    /// What every connection shows when it comes (nothing unless said).
     pub fn token(mut self, token: &str) -> Self {
         self.options.token = Some(token.into());
         self
     }
 
-    /// How long a server may say nothing about the document before it is given up [30 s].
+    /// How long a server may say nothing about the document before it is given up (30 s unless said).
     pub fn patience(mut self, patience: Duration) -> Self {
         self.options.patience = patience;
         self

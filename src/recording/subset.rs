@@ -1,10 +1,11 @@
 //! Some events of a recording, made to stand for themselves.
 //!
 //! An edit points to what it was typed beside, and counts its client id's clocks from what that had
-//! typed before. Where some of that is left out, the edit is attached to the nearest thing on that
-//! side that is kept, and clocks are counted anew. An item whose element is left out goes with it. So
-//! what is kept lies in the same order as before, but what comes of it is another document: its
-//! recorded end is what a document without a server makes of it.
+//! typed before. Where some of that is left out, the edit is attached to what that was attached to on
+//! the same side, and so on until something is kept, and clocks are counted anew. An item whose
+//! element is left out goes with it. What comes of it is another document, in which what is attached
+//! to nothing any more may have changed places: its recorded end is what a document without a server
+//! makes of it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -285,4 +286,120 @@ fn is_held(items: &Items, chosen: &Spans, place: Place) -> bool {
         at = *parent;
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::crdt::Desk;
+    use crate::recording::Replay;
+    use crate::recording::random::Random;
+
+    /// Three people who hear of each other at times.
+    fn session(seed: u64) -> Recording {
+        let mut random = Random::of(seed, 0, 0);
+        let mut desks: Vec<Desk> = (1..=3).map(|id| Desk::new(id, "body")).collect();
+        let mut heard = [0; 3];
+        let mut typed: Vec<Bytes> = Vec::new();
+        let mut recording = Recording { header: Header::new("d", ""), events: Vec::new() };
+        for t in 0..60 {
+            let who = random.below(3) as usize;
+            if random.below(2) == 0 {
+                let news = &typed[heard[who]..];
+                news.iter().for_each(|update| desks[who].hear(update).expect("an update"));
+                heard[who] = typed.len();
+            }
+            let len = desks[who].text().len() as u64;
+            let at = random.below(len + 1);
+            let gone = if random.below(3) == 0 { random.below(len - at + 1).min(3) } else { 0 };
+            let comes = if gone == 0 { "word" } else { "" };
+            let update = desks[who].replace(at as u32..(at + gone) as u32, comes);
+            let update = update.expect("a place in the text");
+            let connection = who as u32;
+            if !recording.events.iter().any(|event| event.what.connection() == Some(connection)) {
+                let what = What::Join { connection, name: String::new() };
+                recording.events.push(Event { t, what });
+            }
+            typed.push(update.clone());
+            recording.events.push(Event { t, what: What::Update { connection, update } });
+        }
+        recording
+    }
+
+    fn text(recording: &Recording) -> String {
+        Replay::new(recording).run().expect("it can be played").text("body")
+    }
+
+    #[test]
+    fn everything_chosen_is_the_same_and_any_part_can_be_played() {
+        for seed in 0..30 {
+            let recording = session(seed);
+            let pieces = Pieces::of(&recording).expect("sound updates");
+            let mut choice = pieces.all();
+            assert_eq!(pieces.choose(&choice).map(|whole| text(&whole)), Some(text(&recording)));
+            let mut random = Random::of(seed, 1, 0);
+            let mut kept = recording.events.len();
+            while kept > 2 {
+                choice.events.iter_mut().for_each(|kept| *kept &= random.below(5) > 0);
+                kept = choice.events.iter().filter(|kept| **kept).count();
+                let part = pieces.choose(&choice).expect("a part that can be played");
+                assert!(part.edits() <= kept, "{part:?}");
+                let mut written = Vec::new();
+                part.write(&mut written).expect("room in memory");
+                assert_eq!(Recording::read(&*written).expect("a recording"), part);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_left_lies_where_it_lay() {
+        let mut desk = Desk::new(1, "body");
+        let mut recording = Recording { header: Header::new("d", ""), events: Vec::new() };
+        let mut add = |what| recording.events.push(Event { t: 0, what });
+        add(What::Join { connection: 1, name: String::new() });
+        for (at, gone, comes) in [(0, 0, "b"), (0, 0, "a"), (2, 0, "d"), (2, 0, "c"), (1, 1, "")] {
+            let update = desk.replace(at..at + gone, comes).expect("a place in the text");
+            add(What::Update { connection: 1, update });
+        }
+        let pieces = Pieces::of(&recording).expect("sound updates");
+        let without = |left_out: &[usize]| {
+            let mut choice = pieces.all();
+            left_out.iter().for_each(|index| choice.events[*index] = false);
+            text(&pieces.choose(&choice).expect("it can be played"))
+        };
+        assert_eq!(without(&[]), "acd");
+        assert_eq!(without(&[5]), "abcd");
+        assert_eq!(without(&[3, 5]), "abc");
+        // Without the letter that all hang on, those beside it are attached to nothing.
+        let mut letters: Vec<char> = without(&[1]).chars().collect();
+        letters.sort_unstable();
+        assert_eq!(letters, ['a', 'c', 'd']);
+    }
+
+    #[test]
+    fn what_is_in_an_element_goes_with_it() {
+        let mut recording = Recording { header: Header::new("d", ""), events: Vec::new() };
+        let mut add = |what| recording.events.push(Event { t: 0, what });
+        add(What::Join { connection: 1, name: String::new() });
+        let element = [1, 1, 1, 0, 7, 1, 1, b'x', 3, 1, b'p', 0];
+        let inside = [1, 2, 1, 1, 7, 0, 1, 0, 6, 4, 0, 1, 1, 2, b'h', b'i', 0];
+        let beside = [1, 1, 1, 4, 0x87, 1, 0, 3, 1, b'q', 0];
+        for update in [&element[..], &inside, &beside] {
+            let update = Bytes::copy_from_slice(update);
+            add(What::Update { connection: 1, update });
+        }
+        Replay::new(&recording).run().expect("it can be played").assert_converged();
+        let pieces = Pieces::of(&recording).expect("sound updates");
+        let mut choice = pieces.all();
+        choice.events[1] = false;
+        let part = pieces.choose(&choice).expect("it can be played");
+        let updates = part.events.iter().filter_map(|event| match &event.what {
+            What::Update { update, .. } => Some(&update[..]),
+            _ => None,
+        });
+        // The element beside it stands at the beginning of the root now.
+        assert_eq!(updates.collect::<Vec<_>>(), [[1, 1, 1, 0, 7, 1, 1, b'x', 3, 1, b'q', 0]]);
+    }
 }

@@ -6,6 +6,8 @@ use std::process::{Command, Output};
 use coscribe::recording::{Expected, Recording, Replay, What};
 use serde_json::Value;
 
+use super::support::Server;
+
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/recordings").join(name)
 }
@@ -103,4 +105,30 @@ fn a_recording_is_summed_up() {
     assert_eq!(info["people"]["1"]["name"], "Ann");
     let none = recording(&["info", path(&fixture("README.md"))]);
     assert_eq!(none.status.code(), Some(1));
+}
+
+/// What `docs/recording.md` tells people to type.
+#[actix::test]
+async fn the_commands_in_the_guide_work() {
+    let server = Server::start(|_| {});
+    let directory = tempfile::tempdir().expect("a directory");
+    for (name, to) in [("session.jsonl", "session.jsonl"), ("concurrent.json", "trace.json.gz")] {
+        std::fs::copy(fixture(name), directory.path().join(to)).expect("a fixture");
+    }
+    let update = b"\x01\x01\x01\0\x04\x01\x04body\x05Hello\0";
+    std::fs::write(directory.path().join("state.bin"), update).expect("a file");
+    let guide = include_str!("../../docs/recording.md");
+    let blocks = guide.split("```sh\n").skip(1).filter_map(|block| block.split("```").next());
+    let commands: Vec<&str> = blocks.flat_map(str::lines).collect();
+    assert!(commands.len() >= 7, "{commands:?}");
+    for command in commands {
+        let command = command.replace("ws://localhost:1234", &server.url("ws", ""));
+        let mut words = command.split_whitespace();
+        assert_eq!(words.next(), Some("coscribe"), "{command}");
+        let mut program = Command::new(env!("CARGO_BIN_EXE_coscribe"));
+        program.args(words).current_dir(directory.path());
+        let output = actix_web::rt::task::spawn_blocking(move || program.output()).await;
+        let output = output.expect("a thread").expect("the program runs");
+        assert!(output.status.success(), "{command}: {output:?}");
+    }
 }

@@ -206,6 +206,35 @@ fn nothing_is_lost_whatever_goes_wrong() {
     }
 }
 
+/// A server that forgets when it is killed: its database goes before it starts.
+#[test]
+fn what_a_server_forgets_is_told() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let forgetful = directory.path().join("forgetful");
+    let script = r#"#!/bin/sh
+for word; do
+  if [ "$before" = --database ]; then rm -f "$word" "$word"-wal "$word"-shm; fi
+  before=$word
+done
+exec "$COSCRIBE" "$@"
+"#;
+    let script = script.replace("$COSCRIBE", env!("CARGO_BIN_EXE_coscribe"));
+    // Written by another process: a file that this one writes cannot be run while a child that
+    // another test has just made still holds it open.
+    let written = Command::new("sh")
+        .args(["-c", r#"printf %s "$1" > "$0" && chmod +x "$0""#])
+        .args([forgetful.to_str().expect("UTF-8"), &script])
+        .status();
+    assert!(written.expect("a shell").success());
+    let recording = busy();
+    for dialect in Dialect::ALL {
+        let replay = Replay::new(&recording).onto_server(&forgetful).dialects(&[dialect]);
+        let outcome = replay.faults(&[Trouble::Kill]).seed(1).run().expect("it can be played");
+        assert!(!outcome.converged && !outcome.lost.is_empty());
+        assert!(outcome.differences[0].contains("has lost what it had shown"), "{outcome:?}");
+    }
+}
+
 #[test]
 fn only_our_own_server_is_killed() {
     let recording = load("session.jsonl");

@@ -15,7 +15,8 @@ use super::support::Server;
 /// How many edits the long session has.
 const EDITS: usize = 10_000;
 
-/// Some people who type words anywhere, and rub out what they find there.
+/// Some people who type words, each at a place of their own that they change at times, and rub out
+/// what they find there.
 ///
 /// Nearly all of them keep to what they have typed themselves; once, in the middle, somebody rubs
 /// out what two others have typed.
@@ -23,19 +24,26 @@ fn session(seed: u64) -> Recording {
     let mut random = fastrand::Rng::with_seed(seed);
     // Who typed what is there.
     let mut text: Vec<usize> = Vec::new();
+    let mut places = [0; 5];
     let mut txns = String::new();
     for edit in 0..EDITS {
-        let agent = random.usize(..5);
-        let at = random.usize(..=text.len());
+        let agent = random.usize(..places.len());
+        if random.u8(..20) == 0 {
+            places[agent] = random.usize(..=text.len());
+        }
+        let at = places[agent];
         let own = text[at..].iter().take_while(|author| **author == agent).count().min(3);
         let border = |from: usize| (from + 1..text.len()).find(|at| text[at - 1] != text[*at]);
         let (at, gone) = match edit {
             _ if edit == EDITS * 6 / 10 => (border(text.len() / 2).expect("two authors") - 1, 2),
-            _ if own > 0 && text.len() > 200 => (at, own),
+            _ if random.u8(..3) == 0 => (at, own),
             _ => (at, 0),
         };
         let comes = if gone > 0 { "" } else { "word" };
         text.splice(at..at + gone, vec![agent; comes.len()]);
+        for place in places.iter_mut().filter(|place| **place >= at) {
+            *place = at.max(*place - (*place - at).min(gone)) + comes.len();
+        }
         let comma = if edit == 0 { "" } else { "," };
         write!(txns, r#"{comma}{{"agent":{agent},"patches":[[{at},{gone},"{comes}"]]}}"#)
             .expect("room in memory");
