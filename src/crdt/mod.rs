@@ -2,6 +2,7 @@
 //!
 //! The only room that names yrs. Nothing here knows about sessions, logs or time.
 
+mod append;
 mod depth;
 mod desk;
 pub mod lint;
@@ -16,6 +17,7 @@ mod roles;
 mod state_vector;
 mod typist;
 
+pub use append::{Page, append_lines};
 pub use desk::{BeyondTheEnd, Desk};
 pub use lint::{LintLimits, Summary};
 pub use past::{Author, Change, ChangeKind, Edit, Past, PastError, Span, to_json};

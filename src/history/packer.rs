@@ -11,7 +11,7 @@ use crate::id::{DocumentId, LogRow, Seq};
 use crate::store::{AppendError, LoadError, Segment, Store};
 
 /// Rows of one segment, at most: what is unpacked to read one of them.
-pub const SEGMENT_ROWS_MAX: u64 = 8_192;
+pub const SEGMENT_ROWS_MAX: u64 = 16_384;
 
 /// Bytes of updates in one segment, about, at most.
 const SEGMENT_BYTES_MAX: usize = 8 << 20;
@@ -86,7 +86,9 @@ pub async fn pack_document(
         let before = Seq(packable.first.0 - 1);
         let until = packable.last.min(Seq(before.0 + SEGMENT_ROWS_MAX));
         let log = store.read_log(document, before, until).await?;
-        let segment = spawn_blocking(move || packed_segment(first_rows(log.rows))).await;
+        let mut rows = log.rows;
+        rows.truncate(fitting(&rows));
+        let segment = spawn_blocking(move || packed_segment(rows)).await;
         let Some(segment) = segment.map_err(|_| PackerError::Differs)?? else { break };
         packed += segment.last.0 - segment.first.0 + 1;
         store.write_segment(document.clone(), segment).await?;
@@ -94,16 +96,14 @@ pub async fn pack_document(
     Ok(packed)
 }
 
-/// As many rows as a segment should have.
-fn first_rows(mut rows: Vec<LogRow>) -> Vec<LogRow> {
+/// How many of these rows a segment should have.
+fn fitting(rows: &[LogRow]) -> usize {
     let mut bytes = 0;
-    let fits = rows.iter().take_while(|row| {
+    let fits = rows.iter().take(SEGMENT_ROWS_MAX as usize).take_while(|row| {
         bytes += row.bytes.len();
         bytes <= SEGMENT_BYTES_MAX
     });
-    let count = fits.count().max(1);
-    rows.truncate(count);
-    rows
+    fits.count().max(1).min(rows.len())
 }
 
 /// A segment of rows that follow each other without a gap, verified; None of none.
@@ -124,7 +124,7 @@ pub(super) fn segments_of(first: Seq, rows: Vec<LogRow>) -> Result<Vec<Segment>,
     let mut segments = Vec::new();
     let (mut first, mut rest) = (first, rows);
     while !rest.is_empty() {
-        let next = rest.split_off(rest.len().min(SEGMENT_ROWS_MAX as usize));
+        let next = rest.split_off(fitting(&rest));
         let Some(segment) = packed_segment(rest)? else { break };
         let segment = Segment { first, ..segment };
         first = Seq(segment.last.0 + 1);

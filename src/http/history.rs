@@ -17,7 +17,7 @@ use super::documents::document_in;
 use super::problem::Problem;
 use super::{Site, query};
 use crate::crdt::{Author, Change, ChangeKind, Past};
-use crate::history::HistoryError;
+use crate::history::{Burst, HistoryError, timeline as bursts_of};
 use crate::id::{DocumentId, Seq};
 use crate::level::Level;
 use crate::store::DocumentSummary;
@@ -61,6 +61,8 @@ pub(super) enum Format {
     /// Plain text.
     #[default]
     Text,
+    /// All roots as JSON.
+    Json,
     /// A Yjs v1 update.
     Update,
 }
@@ -129,6 +131,10 @@ pub(super) async fn content(
             let update = site.archive.state(&document.id, seq).await?;
             answer.insert_header((CONTENT_TYPE, "application/octet-stream")).body(update)
         }
+        Format::Json => {
+            let json = site.archive.read(&document.id, move |past: &Past| past.json(seq)).await?;
+            answer.json(root.map_or_else(|| json.clone(), |root| json[root].clone()))
+        }
     })
 }
 
@@ -148,6 +154,65 @@ impl From<&Author> for ShownAuthor {
                 Self { author: Some(subject.as_ref().to_owned()), connection: None }
             }
             Author::Connection(id) => Self { author: None, connection: Some(id.0) },
+        }
+    }
+}
+
+/// What a timeline should show.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Timeline {
+    /// A pause longer than this begins another burst.
+    gap_s: Option<u64>,
+    /// Older than this burst: `next` of the answer before.
+    cursor: Option<u64>,
+    limit: Option<usize>,
+}
+
+/// A burst as it is shown.
+#[derive(Serialize)]
+struct ShownBurst {
+    #[serde(flatten)]
+    author: ShownAuthor,
+    first: u64,
+    last: u64,
+    from_ms: i64,
+    to_ms: i64,
+    edits: u64,
+    inserted: u64,
+    deleted: u64,
+}
+
+/// `GET …/history`: who was at it when, newest first.
+pub(super) async fn timeline(
+    request: HttpRequest,
+    site: web::Data<Site>,
+) -> Result<HttpResponse, Problem> {
+    let document = present(&request, &site, Level::Write).await?;
+    let Timeline { gap_s, cursor, limit } = query(&request)?;
+    let gap_ms = i64::try_from(gap_s.unwrap_or(GAP_S).saturating_mul(1_000)).unwrap_or(i64::MAX);
+    let limit = limit.unwrap_or(BURSTS_MAX).clamp(1, BURSTS_MAX);
+    let read = move |past: &Past| bursts_of(past.edits(), gap_ms);
+    let bursts: Vec<Burst> = site.archive.read(&document.id, read).await?;
+    let older = |burst: &&Burst| cursor.is_none_or(|cursor| burst.last.0 < cursor);
+    let mut shown = bursts.iter().rev().filter(older);
+    let page: Vec<ShownBurst> = shown.by_ref().take(limit).map(ShownBurst::from).collect();
+    let next = page.last().map(|burst| burst.first).filter(|_| shown.next().is_some());
+    let body = serde_json::json!({ "last": document.last.0, "bursts": page, "next": next });
+    Ok(private(HttpResponse::Ok()).json(body))
+}
+
+impl From<&Burst> for ShownBurst {
+    fn from(burst: &Burst) -> Self {
+        Self {
+            author: (&burst.author).into(),
+            first: burst.first.0,
+            last: burst.last.0,
+            from_ms: burst.from_ms,
+            to_ms: burst.to_ms,
+            edits: burst.edits,
+            inserted: burst.inserted,
+            deleted: burst.deleted,
         }
     }
 }

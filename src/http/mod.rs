@@ -3,6 +3,7 @@
 mod address;
 mod assets;
 mod body;
+mod branches;
 mod caller;
 mod documents;
 mod health;
@@ -90,6 +91,7 @@ pub fn routes(site: &Site, config: &mut web::ServiceConfig) {
                 .route("/documents/{name}/links", web::post().to(sharing::create_link))
                 .route("/documents/{name}/links", web::get().to(sharing::list_links))
                 .route("/documents/{name}/content", web::get().to(history::content))
+                .route("/documents/{name}/history", web::get().to(history::timeline))
                 .route("/documents/{name}/changes", web::get().to(history::changes))
                 .route("/documents/{name}/authors", web::get().to(history::authors))
                 .route("/documents/{name}/versions", web::get().to(versions::list))
@@ -97,6 +99,11 @@ pub fn routes(site: &Site, config: &mut web::ServiceConfig) {
                 .route("/documents/{name}/versions/{id}", web::patch().to(versions::rename))
                 .route("/documents/{name}/versions/{id}", web::delete().to(versions::delete))
                 .route("/documents/{name}/restore", web::post().to(versions::restore))
+                .route("/documents/{name}/revert", web::post().to(versions::revert))
+                .route("/documents/{name}/branches", web::get().to(branches::list))
+                .route("/documents/{name}/branches/{id}", web::delete().to(branches::delete))
+                .route("/documents/{name}/branches/{id}/content", web::get().to(branches::content))
+                .route("/documents/{name}/branches/{id}/merge", web::post().to(branches::merge))
                 .route("/documents/{name}/copy", web::post().to(versions::copy))
                 .route("/documents/{name}/recording", web::get().to(recordings::stored))
                 .route("/documents/{name}/recording/live", web::get().to(recordings::live))

@@ -1,5 +1,5 @@
 //! `/api/v1/documents/{name}/…`: moments with a name, and what is done with a moment: restoring it, copying it,
-//!
+//! taking back what one author did.
 //!
 //! Nothing here takes anything out of the log: a restored document is an edit more, made while others type.
 
@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::{Site, body, query};
 use crate::access::{self, Caller};
 use crate::clock;
-use crate::crdt::{Author, reshape};
+use crate::crdt::{Author, reshape, revert as revert_rows};
 use crate::id::{DocumentId, Seq};
 use crate::level::Level;
 use crate::session::{Login, apply_update, read_state};
@@ -85,6 +85,21 @@ pub(super) struct Copy {
     seq: Option<u64>,
     at: Option<String>,
     version: Option<String>,
+}
+
+/// Whose doings to take back.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Revert {
+    /// The subject of a login.
+    author: Option<String>,
+    /// Where there was no login: a connection.
+    connection: Option<u64>,
+    from: Option<String>,
+    to: Option<String>,
+    /// Only say what would happen.
+    #[serde(default)]
+    dry_run: bool,
 }
 
 /// `GET …/versions`: newest moment first.
@@ -211,8 +226,49 @@ pub(super) async fn copy(
     Ok(private(HttpResponse::Created()).json(body))
 }
 
+/// `POST …/revert`: takes back what one author did between two moments, as far as that is possible.
+pub(super) async fn revert(
+    request: HttpRequest,
+    site: web::Data<Site>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let (caller, document) = writer(&request, &site).await?;
+    let Revert { author, connection, from, to, dry_run } = body::json(payload, &site).await?;
+    let author = match (author, connection) {
+        (Some(subject), None) => Author::User(subject.into()),
+        (None, Some(connection)) => Author::Connection(crate::id::ConnectionId(connection)),
+        _ => return Err(Problem::bad("say either author or connection")),
+    };
+    let (from, to) = span(&site, &document, from.as_deref(), to.as_deref()).await?;
+    let rows = site.archive.rows(&document.id, Seq(0), document.last).await?;
+    let live = read_state(&site.services, seat(&site, &caller, &document.id)?).await?;
+    let client = new_client()?;
+    let reverting = web::block(move || {
+        let chosen =
+            |row: &crate::id::LogRow| from <= row.seq && row.seq <= to && Author::of(row) == author;
+        revert_rows(&live, &rows, chosen, client)
+    });
+    let reverted = reverting.await.map_err(|e| Problem::internal(&e))?;
+    let reverted = reverted.map_err(|e| impossible(&e))?;
+    let mut before = None;
+    if let Some(update) = reverted.update.filter(|_| !dry_run) {
+        let (name, kind) = (String::new(), VersionKind::Restore);
+        before = Some(keep(&site, &document.id, &caller, document.last, name, kind).await?);
+        apply_update(&site.services, seat(&site, &caller, &document.id)?, update).await?;
+        info!(document.id = %document.id, from = from.0, to = to.0, "edits of one author reverted");
+    }
+    let body = serde_json::json!({
+        "dry_run": dry_run,
+        "removed_characters": reverted.inserted_removed,
+        "restored_characters": reverted.deleted_restored,
+        "cannot": reverted.cannot,
+        "before": before.as_ref().map(Shown::from),
+    });
+    Ok(private(HttpResponse::Ok()).json(body))
+}
+
 /// The caller and the document of a request that will change something.
-async fn writer(
+pub(super) async fn writer(
     request: &HttpRequest,
     site: &Site,
 ) -> Result<(std::sync::Arc<Caller>, DocumentSummary), Problem> {
@@ -222,7 +278,7 @@ async fn writer(
 }
 
 /// A part for the caller in a document; each exchange takes one.
-fn seat(
+pub(super) fn seat(
     site: &Site,
     caller: &std::sync::Arc<Caller>,
     document: &DocumentId,
@@ -259,7 +315,7 @@ fn checked(name: String) -> Result<String, Problem> {
 }
 
 /// A client id for an edit of the server's own making, as Yjs draws them.
-fn new_client() -> Result<u64, Problem> {
+pub(super) fn new_client() -> Result<u64, Problem> {
     getrandom::u32().map(u64::from).map_err(|e| Problem::internal(&e))
 }
 

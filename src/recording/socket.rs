@@ -1,7 +1,6 @@
 //! One WebSocket to a server: whole binary messages out and in. Pings are answered.
 
 use std::pin::Pin;
-use std::sync::Arc;
 
 use actix_ws::Item;
 use awc::error::WsProtocolError;
