@@ -25,9 +25,6 @@ use crate::metrics::Metrics;
 use crate::session::Services;
 use crate::store::{Store, StoreOptions};
 
-/// Connections of the read-only pool.
-const STORE_READERS: u32 = 4;
-
 /// How often ending looks whether all sockets are gone.
 const DRAIN_POLL: Duration = Duration::from_millis(20);
 
@@ -57,7 +54,7 @@ impl App {
         let listener = TcpListener::bind(config.listen)
             .with_context(|| format!("cannot listen on {}", config.listen))?;
         let address = listener.local_addr()?;
-        let store = Store::open(store_options(&config)).await?;
+        let store = Store::open(StoreOptions::new(&config)).await?;
         let access = Access::new(&config, keys.clone(), store.clone()).await?;
         let mut chores = vec![actix_web::rt::spawn(jwks::keep_fresh(keys))];
         let kept = &config.history;
@@ -150,14 +147,4 @@ async fn drain(hub: &Addr<Hub>, metrics: &Metrics) {
     }
     // A hub that has ended has no documents.
     let _ = hub.send(FlushAll).await;
-}
-
-fn store_options(config: &Config) -> StoreOptions {
-    StoreOptions {
-        path: config.database.clone(),
-        durability: config.durability,
-        queue_len: config.limits.log_queue_len,
-        batch_bytes_max: config.limits.log_batch_bytes_max,
-        readers: STORE_READERS,
-    }
 }

@@ -1,6 +1,5 @@
 //! `coscribe fsck`: is everything in a database as it was written?
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use anyhow::bail;
@@ -47,7 +46,7 @@ pub(super) fn run(check: &Check) -> anyhow::Result<()> {
             behind = Some(last.clone());
             for document in &page {
                 documents += 1;
-                progress(&format!("{documents} documents, {updates} updates"));
+                super::progress(&format!("{documents} documents, {updates} updates"));
                 match fsck.document(document).await {
                     Ok(None) => {}
                     Ok(Some(stored)) => {
@@ -60,7 +59,7 @@ pub(super) fn run(check: &Check) -> anyhow::Result<()> {
                 }
             }
         }
-        progress("");
+        super::progress("");
         faults.dedup();
         for fault in &faults {
             super::say(&format!("{fault}\n"))?;
@@ -78,11 +77,4 @@ pub(super) fn run(check: &Check) -> anyhow::Result<()> {
         };
         super::say(&format!("sound: {documents} documents, {updates} updates; {how}\n"))
     })
-}
-
-/// A line that the next one takes the place of, where somebody looks.
-fn progress(text: &str) {
-    if std::io::stderr().is_terminal() {
-        eprint!("\r\x1b[K{text}");
-    }
 }

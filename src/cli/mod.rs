@@ -1,5 +1,7 @@
 //! Arguments to commands.
 
+mod compact;
+mod document;
 mod fsck;
 mod record;
 mod recording;
@@ -8,7 +10,7 @@ mod replay;
 mod serve;
 mod token;
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -27,7 +29,10 @@ use crate::config::{Anonymous, Config, ConfigError, Durability, LogFormat};
   coscribe --listen 0.0.0.0:80 --anonymous write   let everybody in the network write
   coscribe serve --auth-secret-file secret       whoever has a token that `coscribe token` made
   coscribe serve --database /var/lib/notes.db --log-format json
+  coscribe record minutes --out m.jsonl      record what people do in a document
   coscribe replay session.jsonl              play a recorded session again, as a test
+  coscribe document text minutes --at 2026-11-23T10:00:00Z     read what it was
+  coscribe fsck --database coscribe.db       is everything as it was written?
   coscribe config > coscribe.toml            all settings with their values, to edit
   coscribe serve --auth-secret-file secret   let in who has a token (coscribe token --help)
 
@@ -49,7 +54,9 @@ enum Command {
     /// Print all settings as they would be used
     Config(Settings),
     Token(token::Token),
+    Document(document::Document),
     Fsck(fsck::Check),
+    Compact(compact::Compact),
     Record(record::Record),
     Replay(replay::Replay),
     Recording(recording::Command),
@@ -125,6 +132,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve(settings) => serve::run(settings.load()?),
         Command::Config(settings) => say(&settings.load()?.to_toml()),
         Command::Token(token) => token::run(token),
+        Command::Document(document) => document::run(document),
+        Command::Compact(compact) => compact::run(&compact),
         Command::Fsck(check) => fsck::run(&check),
         Command::Record(record) => record::run(record),
         Command::Replay(replay) => replay::run(replay),
@@ -132,9 +141,20 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     }
 }
 
+/// A line on standard error that the next one takes the place of, where somebody looks.
+fn progress(text: &str) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[K{text}");
+    }
+}
+
 /// Prints to standard output. Whoever stopped reading has seen enough.
 fn say(text: &str) -> anyhow::Result<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
+    say_bytes(text.as_bytes())
+}
+
+fn say_bytes(bytes: &[u8]) -> anyhow::Result<()> {
+    match std::io::stdout().write_all(bytes) {
         Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
         said => Ok(said?),
     }

@@ -53,6 +53,7 @@ use bytes::Bytes;
 use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::config::Config;
 pub use crate::config::Durability;
 use crate::id::{ConnectionId, DocumentId, LogRow, Seq};
 use log_writer::{Change, Command, DocumentChange, LogWriter, Request, Written};
@@ -70,6 +71,9 @@ pub use versions::{SESSION_VERSIONS_MAX, Version, VersionKind};
 /// sets much smaller limits for what comes from the network.
 pub const RECORD_BYTES_MAX: usize = 512 << 20;
 
+/// Connections for loads, where the settings say nothing.
+const READERS: u32 = 4;
+
 /// Quarantined updates kept of one document; the oldest go first.
 pub const QUARANTINE_ROWS_MAX: u32 = 100;
 
@@ -86,6 +90,19 @@ pub struct StoreOptions {
     pub batch_bytes_max: usize,
     /// Connections for loads; further loads wait for one.
     pub readers: u32,
+}
+
+impl StoreOptions {
+    /// As the settings say.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            path: config.database.clone(),
+            durability: config.durability,
+            queue_len: config.limits.log_queue_len,
+            batch_bytes_max: config.limits.log_batch_bytes_max,
+            readers: READERS,
+        }
+    }
 }
 
 /// One update, as it goes into the log.

@@ -1,0 +1,94 @@
+//! `coscribe compact`: packs, thins and gives room back, in a database that nobody serves.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::clock;
+use crate::config::Config;
+use crate::history::{Policy, ThinError, each_document, pack_document, thin};
+use crate::store::{LoadError, Store, StoreOptions};
+
+/// Pack the history of all documents, thin it if asked to, and give free room back to the disk
+///
+/// The server packs by itself; this does it for everything at once, while no server runs on the
+/// database. Every edit stays readable, unless --keep-edits says how long: of what is older, one
+/// moment for each author and hour is kept, and with --keep-hours of what is older still, one for
+/// each author and day. Versions are kept in any case, and so is the document as it is.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  coscribe compact --database coscribe.db
+  coscribe compact --keep-edits 30d --dry-run                what would go?
+  coscribe compact --keep-edits 30d --keep-hours 365d")]
+pub(super) struct Compact {
+    /// The SQLite file
+    #[arg(long, value_name = "FILE", default_value = "coscribe.db")]
+    database: PathBuf,
+    /// Keep every edit for this long, as 30d
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    keep_edits: Option<Duration>,
+    /// Keep hours for this long, as 365d
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, requires = "keep_edits")]
+    keep_hours: Option<Duration>,
+    /// Only say what thinning would do
+    #[arg(long, requires = "keep_edits")]
+    dry_run: bool,
+}
+
+/// Does it, and says what came of it.
+pub(super) fn run(compact: &Compact) -> anyhow::Result<()> {
+    let Compact { database, keep_edits, keep_hours, dry_run } = compact;
+    let size = || std::fs::metadata(database).map_or(0, |file| file.len());
+    // One that is not there is not made.
+    let before = std::fs::metadata(database)
+        .map_err(|e| anyhow::anyhow!("{}: {e}", database.display()))?
+        .len();
+    let config = Config { database: database.clone(), ..Config::default() };
+    actix_web::rt::System::new().block_on(async {
+        let store = Store::open(StoreOptions::new(&config)).await?;
+        let mut done = (0_u64, 0_u64);
+        if !dry_run {
+            each_document(&store, async |document| {
+                let packed = pack_document(&store, document, true).await;
+                done.0 += 1;
+                done.1 +=
+                    packed.inspect_err(|e| eprintln!("document \"{document}\": {e}")).unwrap_or(0);
+                super::progress(&format!("{} documents, {} updates packed", done.0, done.1));
+                Ok::<_, LoadError>(())
+            })
+            .await?;
+        }
+        super::progress("");
+        if let Some(edits) = keep_edits {
+            let policy = Policy { edits: Some(*edits), hours: *keep_hours };
+            each_document(&store, async |document| {
+                let thinned = thin(&store, document, policy, clock::unix_ms(), *dry_run).await?;
+                if let Some(thinned) = thinned {
+                    let would = if *dry_run { "would leave" } else { "left" };
+                    let line = format!(
+                        "document \"{document}\": {} updates {would} {}, {} bytes {would} {}\n",
+                        thinned.rows_before,
+                        thinned.rows_after,
+                        thinned.bytes_before,
+                        thinned.bytes_after,
+                    );
+                    print!("{line}");
+                }
+                Ok::<_, ThinError>(())
+            })
+            .await?;
+        }
+        if !dry_run {
+            store.compact().await?;
+        }
+        store.close().await;
+        super::say(&format!(
+            "packed {} updates of {} documents; {} had {before} bytes and has {}\n",
+            done.1,
+            done.0,
+            database.display(),
+            size(),
+        ))
+    })
+}
