@@ -191,6 +191,20 @@ async fn packing_without_space_leaves_the_rows() {
 }
 
 #[tokio::test]
+async fn packing_makes_the_file_smaller() {
+    let place = Place::new();
+    let store = place.open().await;
+    append(&store, "a", 1..=5_000).await;
+    store.close().await;
+    let before = std::fs::metadata(place.database()).unwrap().len();
+    let store = place.open().await;
+    pack(&store, "a", 1, 4_990).await.unwrap();
+    store.close().await;
+    let after = std::fs::metadata(place.database()).unwrap().len();
+    assert!(after + 100_000 < before, "{before} before, {after} after");
+}
+
+#[tokio::test]
 async fn damage_in_and_around_segments_is_noticed() {
     for (damage, seq) in [
         ("UPDATE segments SET bytes = x'00' WHERE last = 6", 4),
