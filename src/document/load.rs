@@ -102,3 +102,99 @@ fn unpack(segment: &Segment, base: Seq) -> Result<impl Iterator<Item = Bytes>, S
     }
     Ok(rows.into_iter().filter(move |row| row.seq > base).map(|row| row.bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crdt::Desk;
+    use crate::id::{ConnectionId, LogRow};
+    use crate::store::{Durability, LogRecord, StoreOptions};
+
+    /// A store with the text "0123456789ab" in twelve updates, the first nine of them packed.
+    async fn packed(directory: &tempfile::TempDir) -> (Store, DocumentId) {
+        let options = StoreOptions {
+            path: directory.path().join("notes.db"),
+            durability: Durability::Process,
+            queue_len: 10,
+            batch_bytes_max: 1 << 20,
+            readers: 1,
+        };
+        let store = Store::open(options).await.unwrap();
+        let id = DocumentId::parse("d").unwrap();
+        let mut desk = Desk::new(5, "body");
+        for (at, letter) in (0..).zip("0123456789ab".chars()) {
+            let bytes = desk.replace(at..at, &letter.to_string()).unwrap();
+            let connection = ConnectionId(1);
+            let record = LogRecord { at_ms: 1, author: None, connection, bytes };
+            store.append(id.clone(), vec![record]).await.unwrap();
+        }
+        for (first, last) in [(1, 4), (5, 9)] {
+            let log = store.read_log(&id, Seq(first - 1), Seq(last)).await.unwrap();
+            write_segment(&store, &id, Seq(first), &log.rows, pack::pack(&log.rows)).await;
+        }
+        (store, id)
+    }
+
+    async fn write_segment(
+        store: &Store,
+        id: &DocumentId,
+        first: Seq,
+        rows: &[LogRow],
+        bytes: Vec<u8>,
+    ) {
+        let segment = Segment::over(first, rows, bytes.into()).unwrap();
+        store.write_segment(id.clone(), segment).await.unwrap();
+    }
+
+    async fn loaded(store: &Store, id: &DocumentId) -> (String, u64, Seq) {
+        match load(store.clone(), id.clone()).await {
+            Ok(loaded) => (loaded.replica.text("body"), loaded.rows, loaded.last),
+            Err(NotLoaded::Because { reason, .. }) => panic!("{reason}"),
+            Err(NotLoaded::Deleted) => panic!("deleted"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_document_is_read_through_its_segments() {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, id) = packed(&directory).await;
+        assert_eq!(loaded(&store, &id).await, ("0123456789ab".into(), 12, Seq(12)));
+
+        // Between two updates of the second segment.
+        let log = store.read_log(&id, Seq(0), Seq(6)).await.unwrap();
+        let rows = log.segments.iter().flat_map(|segment| pack::unpack(&segment.bytes).unwrap());
+        let updates: Vec<_> = rows.take(6).map(|row| row.bytes).collect();
+        let state = Replica::restore(None, &updates).unwrap().encode_full();
+        store.write_snapshot(id.clone(), Seq(6), state, 1).await.unwrap();
+        assert_eq!(loaded(&store, &id).await, ("0123456789ab".into(), 6, Seq(12)));
+        // One that does not decode is left out.
+        store.write_snapshot(id.clone(), Seq(8), "no update".into(), 1).await.unwrap();
+        assert_eq!(loaded(&store, &id).await, ("0123456789ab".into(), 6, Seq(12)));
+    }
+
+    #[tokio::test]
+    async fn packed_rows_that_are_not_those_of_the_segment_make_it_unavailable() {
+        let damages: [fn(&mut Vec<LogRow>) -> Vec<u8>; 4] = [
+            |_| b"not packed".to_vec(),
+            |rows| pack::pack(&rows[1..1]),
+            |rows| pack::pack(&rows[..1]),
+            |rows| {
+                rows[0].seq = Seq(9);
+                pack::pack(rows)
+            },
+        ];
+        for (number, damage) in damages.into_iter().enumerate() {
+            let directory = tempfile::tempdir().unwrap();
+            let (store, id) = packed(&directory).await;
+            let mut rows = store.read_log(&id, Seq(9), Seq(11)).await.unwrap().rows;
+            let sound = rows.clone();
+            write_segment(&store, &id, Seq(10), &sound, damage(&mut rows)).await;
+            match load(store, id).await {
+                Err(NotLoaded::Because { reason, lasting: true }) => {
+                    assert!(reason.contains("the packed updates 10 to 11"), "{reason}");
+                }
+                _ => panic!("damage {number} was served"),
+            }
+        }
+    }
+}

@@ -111,6 +111,12 @@ impl Change {
         matches!(self, Self::Document(_, change) if change.is_log_only())
     }
 
+    /// Whether it may leave much of the file free.
+    pub(super) fn frees_pages(&self) -> bool {
+        use DocumentChange::{Purge, ReplaceSegments, WriteSegment};
+        matches!(self, Self::Document(_, WriteSegment(_) | ReplaceSegments { .. } | Purge(_)))
+    }
+
     fn bytes(&self) -> usize {
         match self {
             Self::Document(_, change) => change.bytes(),

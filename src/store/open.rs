@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection};
 
@@ -184,6 +185,8 @@ fn writer_options(
     };
     let connect = connect
         .synchronous(synchronous)
+        // What packing and purging free is given back bit by bit. Counts for new files only.
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
         // What is removed is gone from the file as well, and not only with a purge: what it removes
         // has left traces wherever it lay before.
         .pragma("secure_delete", "ON")

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command as Process, Stdio};
 
 use super::*;
+use crate::store::fsck::Fsck;
 
 /// The fsyncs of a store: each tells that it began, and ends as it is told.
 struct HeldSync {
@@ -151,11 +152,33 @@ async fn append_until_killed(place: &str, durability: Durability) {
                 if number % 40 == 0 {
                     let state = Bytes::from(vec![7; 20_000]);
                     store.write_snapshot(document(name), last, state, 0).await.unwrap();
+                    pack(&store, name).await;
                 }
             }
         }
     });
     futures_util::future::join_all(writers).await;
+}
+
+/// Packs what can be packed, and puts segments together when there are some.
+async fn pack(store: &Store, name: &str) {
+    let document = document(name);
+    let at_ms = record("").at_ms;
+    let segment = |first, last| {
+        let bytes = Bytes::from(vec![7; 10_000]);
+        Segment { first, last, first_at_ms: at_ms, last_at_ms: at_ms, bytes }
+    };
+    if let Some(packable) = store.packable(&document).await.unwrap() {
+        let segment = segment(packable.first, packable.last);
+        store.write_segment(document.clone(), segment).await.unwrap();
+    }
+    let log = store.read_log(&document, Seq(0), Seq(u64::MAX)).await.unwrap();
+    let old: Vec<_> = log.segments.iter().map(|segment| (segment.first, segment.last)).collect();
+    if let [(first, _), .., (_, last)] = old[..]
+        && old.len() > 2
+    {
+        store.replace_segments(document, old, vec![segment(first, last)]).await.unwrap();
+    }
 }
 
 /// Runs the child, kills it after some answers, and gives the last answer for each document.
@@ -209,7 +232,15 @@ async fn kill_9_loses_nothing_that_was_answered() {
             );
             assert!(stored.last >= Seq(before.get(name).copied().unwrap_or(0)));
             before.insert(name.clone(), stored.last.0);
+            // The whole log, through its segments; what is missing in it would be an error.
+            let log = store.read_log(&document(name), Seq(0), Seq(u64::MAX)).await.unwrap();
+            assert_eq!(log.last, stored.last);
+            let packed = log.segments.last().map_or(0, |segment| segment.last.0);
+            assert_eq!(packed + log.rows.len() as u64, log.last.0);
         }
         store.close().await;
+        let mut fsck = Fsck::open(&place.database()).await.unwrap();
+        assert_eq!(fsck.check().await, []);
     }
+    assert!(place.number("SELECT count(*) FROM segments").await > 0, "nothing was packed");
 }

@@ -146,6 +146,64 @@ async fn a_segment_that_reads_back_differently_leaves_the_rows() {
     assert_eq!(log(&store, 0, u64::MAX).await, expected);
 }
 
+/// The transaction fails after some of its statements have been carried out, as with a bad sector.
+#[tokio::test]
+async fn packing_that_fails_half_way_leaves_everything_as_it_was() {
+    for sector in [
+        "AFTER INSERT ON segments",
+        "BEFORE DELETE ON updates WHEN old.seq = 8",
+        "AFTER DELETE ON segments WHEN old.last = 6",
+    ] {
+        let place = Place::new();
+        let store = packed(&place).await;
+        let fails =
+            format!("CREATE TRIGGER sector {sector} BEGIN SELECT RAISE(FAIL, 'a bad sector'); END");
+        place.sql(&fails).await;
+        let failed = if sector.contains("old.last") {
+            let old = vec![(Seq(1), Seq(3)), (Seq(4), Seq(6))];
+            store.replace_segments(document("a"), old, vec![segment(1, 6)]).await
+        } else {
+            pack(&store, "a", 7, 9).await
+        };
+        assert!(matches!(&failed, Err(AppendError::Failed { why }) if why.contains("bad sector")));
+
+        place.sql("DROP TRIGGER sector").await;
+        store.close().await;
+        let store = place.open().await;
+        let as_it_was = (vec![(1, 3), (4, 6)], (7..=12).collect());
+        assert_eq!(log(&store, 0, u64::MAX).await, as_it_was, "{sector}");
+        pack(&store, "a", 7, 9).await.unwrap();
+    }
+}
+
+/// There is no space for the segment: nothing of the log is touched, and appending goes on.
+#[tokio::test]
+async fn packing_without_space_leaves_the_rows() {
+    let place = Place::new();
+    let tuning = Tuning { pages_max: Some(80), ..Tuning::default() };
+    let store = place.open_tuned(Durability::Disk, tuning).await;
+    append(&store, "a", 1..=12).await;
+    let large = Segment { bytes: vec![0; 900_000].into(), ..segment(1, 6) };
+    let failed = store.write_segment(document("a"), large).await;
+    assert!(matches!(failed, Err(AppendError::Full { .. })), "{failed:?}");
+    assert_eq!(append(&store, "a", 13..=13).await, Seq(13));
+    assert_eq!(numbers(&load(&store, "a").await), (1..=13).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn packing_makes_the_file_smaller() {
+    let place = Place::new();
+    let store = place.open().await;
+    append(&store, "a", 1..=5_000).await;
+    store.close().await;
+    let before = std::fs::metadata(place.database()).unwrap().len();
+    let store = place.open().await;
+    pack(&store, "a", 1, 4_990).await.unwrap();
+    store.close().await;
+    let after = std::fs::metadata(place.database()).unwrap().len();
+    assert!(after + 100_000 < before, "{before} before, {after} after");
+}
+
 #[tokio::test]
 async fn damage_in_and_around_segments_is_noticed() {
     for (damage, seq) in [
