@@ -81,6 +81,26 @@ fn a_row_that_builds_on_nothing_is_named() {
 }
 
 #[test]
+fn of_a_block_that_is_known_in_part_only_the_rest_is_new() {
+    let doc = Doc::with_client_id(1);
+    let text = doc.get_or_insert_text("text");
+    let typed = |at, letters| {
+        let mut txn = doc.transact_mut();
+        text.insert(&mut txn, at, letters);
+        txn.encode_update_v1()
+    };
+    let first = row(1, "ann", typed(0, "ab"));
+    typed(2, "cd");
+    let whole = doc.transact().encode_state_as_update_v1(&StateVector::default());
+    let past = past(&[first, row(2, "bo", whole)]);
+    assert_eq!(past.text(Seq(2), None), "abcd");
+    let spans = past.spans(Seq(2), None);
+    assert_eq!(spans.iter().map(|span| &*span.text).collect::<Vec<_>>(), ["ab", "cd"]);
+    let edits: Vec<_> = past.edits().map(|edit| (edit.inserted, edit.deleted)).collect();
+    assert_eq!(edits, [(2, 0), (2, 0)]);
+}
+
+#[test]
 fn rows_out_of_order_are_refused() {
     let rows = rows_of(1);
     let mut past = past(&rows);

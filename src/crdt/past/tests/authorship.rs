@@ -119,6 +119,19 @@ fn items_of_a_list_keep_their_authors_when_the_list_is_made_anew() {
 }
 
 #[test]
+fn the_longest_common_run_decides() {
+    let mut scene = Scene::new();
+    scene.block("bo", "paragraph", "The end");
+    scene.block("cy", "paragraph", "and The end of the story");
+    let xml = scene.xml();
+    scene.edit("ann", |_, txn| {
+        xml.remove_range(txn, 0, 2);
+        new_block(&xml, txn, "paragraph", "The end of the story");
+    });
+    scene.check(&[("cy", "The end of the story")]);
+}
+
+#[test]
 fn a_run_that_is_moved_keeps_its_author() {
     let mut scene = Scene::new();
     let text = scene.doc.get_or_insert_text("text");
@@ -219,5 +232,25 @@ fn a_split_paragraph_is_not_a_change_of_words() {
     let shown: Vec<_> = changes.iter().map(|c| (c.kind, c.text.as_str())).collect();
     let expected =
         [(ChangeKind::Kept, "One."), (ChangeKind::Inserted, "\n"), (ChangeKind::Kept, " Two.")];
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn words_that_are_typed_again_are_kept_at_both_ends() {
+    let mut scene = Scene::new();
+    let text = scene.doc.get_or_insert_text("text");
+    scene.edit("bo", |_, txn| text.insert(txn, 0, "their old house"));
+    scene.edit("ann", |_, txn| {
+        text.remove_range(txn, 0, 15);
+        text.insert(txn, 0, "their new house");
+    });
+    let changes = past(&scene.rows).changes(Seq(1), Seq(2), None);
+    let shown: Vec<_> = changes.iter().map(|c| (c.kind, c.text.as_str())).collect();
+    let expected = [
+        (ChangeKind::Kept, "their "),
+        (ChangeKind::Deleted, "old"),
+        (ChangeKind::Inserted, "new"),
+        (ChangeKind::Kept, " house"),
+    ];
     assert_eq!(shown, expected);
 }
