@@ -78,6 +78,16 @@ fn text_that_stays_is_not_touched() {
 }
 
 #[test]
+fn equal_characters_are_told_apart_by_their_ids() {
+    let states = text_states(&[(0, 0, "aaa"), (1, 0, "a")]);
+    let reshaped = reshape(&states[1], &states[0], RESTORER).expect("a reshaped document");
+    let update = reshaped.update.expect("an edit");
+    let summary = crate::crdt::lint::lint(&update, &Default::default()).expect("an honest update");
+    let newest = crate::crdt::lint::Span { client: 1, start: 3, end: 4 };
+    assert_eq!((summary.inserts, summary.deletes), (vec![], vec![newest]));
+}
+
+#[test]
 fn text_that_was_brought_back_once_is_found_by_its_words() {
     let states = text_states(&[
         (0, 0, "one two three four five"),

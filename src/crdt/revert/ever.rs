@@ -117,7 +117,8 @@ pub(super) enum What {
 /// Reads a document in which nothing is deleted.
 pub(super) struct Everything<'a, 'doc> {
     pub(super) txn: &'a mut TransactionMut<'doc>,
-    pub(super) now: Snapshot,
+    /// What is to be seen.
+    pub(super) all: Snapshot,
     pub(super) types: Vec<Type>,
 }
 
@@ -162,7 +163,7 @@ impl Everything<'_, '_> {
         let nothing = Snapshot::default();
         // Compared with nothing, each item is a piece of its own that names its id.
         let ids = |new: YChange| new.id;
-        let found = text.diff_range(self.txn, Some(&self.now), Some(&nothing), ids);
+        let found = text.diff_range(self.txn, Some(&self.all), Some(&nothing), ids);
         let mut pieces = Vec::new();
         let mut at = 0;
         for piece in found {
