@@ -213,3 +213,19 @@ impl Everything<'_, '_> {
         Ok(id.map(|id| Piece { id, what: What::Value }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_deleted_before_is_not_deleted_again() {
+        let mut ranges = BTreeMap::new();
+        let mut delete = |start, end| cover(&mut ranges, &Span { client: 1, start, end });
+        assert_eq!(delete(4, 6), [(4, 6)]);
+        assert_eq!(delete(8, 9), [(8, 9)]);
+        assert_eq!(delete(5, 7), [(6, 7)]);
+        assert_eq!(delete(0, 12), [(0, 4), (7, 8), (9, 12)]);
+        assert_eq!(delete(2, 12), []);
+    }
+}
