@@ -31,7 +31,7 @@ const RESTORE_CHUNK: usize = 50;
 /// them, and the stacks of the document threads carry a hundred times as many.
 pub(super) const DEPTH_MAX: u32 = 512;
 
-/// The replica's own client id. The server makes no edits of its own.
+/// The client id of replicas that are only read.
 const OWN_CLIENT: u64 = 0;
 
 /// An update that has passed the lint.

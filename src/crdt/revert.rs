@@ -15,7 +15,7 @@ use thiserror::Error;
 use yrs::branch::BranchPtr;
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
-use yrs::{BranchID, ID, IdSet, ReadTxn, Text, TextRef, TransactionMut, Update};
+use yrs::{BranchID, ID, IdSet, ReadTxn, Snapshot, Text, TextRef, TransactionMut, Update};
 
 use super::lint::{LintLimits, Summary, lint};
 use super::replica::Replica;
@@ -116,8 +116,8 @@ fn read_everything(rows: &[LogRow], summaries: &[Summary]) -> Result<Vec<Type>, 
             Some((Arc::<str>::from(name), branch))
         });
         let roots: Vec<_> = roots.collect();
-        let now = txn.snapshot();
-        let mut everything = Everything { txn, now, types: Vec::new() };
+        let all = Snapshot::new(txn.state_vector(), IdSet::new());
+        let mut everything = Everything { txn, all, types: Vec::new() };
         for (name, branch) in roots {
             everything.read(branch, arrays.contains(&name), 0)?;
         }

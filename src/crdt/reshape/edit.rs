@@ -9,17 +9,13 @@ use yrs::types::text::DeltaPrelim;
 use yrs::types::xml::XmlDeltaPrelim;
 use yrs::types::{Attrs, Delta};
 use yrs::{
-    Any, Array, ArrayPrelim, ArrayRef, In, Map, MapPrelim, MapRef, Out, ReadTxn, Snapshot,
+    Any, Array, ArrayPrelim, ArrayRef, IdSet, In, Map, MapPrelim, MapRef, Out, ReadTxn, Snapshot,
     Text as _, TextRef, TransactionMut, WriteTxn, XmlElementPrelim, XmlFragmentPrelim,
 };
 
 use super::align::{Gap, Identity, Match, gaps};
 use super::matching::{match_arrays, match_texts};
 use super::tree::{Kind, List, Node, Text, Value, branch_of};
-
-/// Deleted ranges passed over, all in all, to find out which clocks the characters of texts have.
-/// Each changed text costs a walk over all of them; beyond that, texts are compared by content only.
-const RANGES_MAX: usize = 20_000_000;
 
 /// How often the formats of a text are set. Deleting, the library also takes back formats, and
 /// with elements in the text too many of them: the second pass sets those again.
@@ -31,7 +27,6 @@ pub(super) struct Editor<'a, 'live, 'past> {
     past: &'a mut TransactionMut<'past>,
     live_before: Snapshot,
     past_before: Snapshot,
-    ranges_left: usize,
     /// Subdocuments were met where one state has something else: the results differ there.
     pub(super) keeps_subdocuments: bool,
 }
@@ -41,9 +36,8 @@ impl<'a, 'live, 'past> Editor<'a, 'live, 'past> {
         live: &'a mut TransactionMut<'live>,
         past: &'a mut TransactionMut<'past>,
     ) -> Self {
-        let (live_before, past_before) = (live.snapshot(), past.snapshot());
-        let ranges_left = RANGES_MAX;
-        Editor { live, past, live_before, past_before, ranges_left, keeps_subdocuments: false }
+        let (live_before, past_before) = (undeleted(live), undeleted(past));
+        Editor { live, past, live_before, past_before, keeps_subdocuments: false }
     }
 
     /// Makes a named type that the live document does not have.
@@ -70,11 +64,13 @@ impl<'a, 'live, 'past> Editor<'a, 'live, 'past> {
             // What is wanted is nothing: an array that the past did not have.
             (Some(List::Array(found)), List::Text(_)) => self.array(branch, found, &[]),
             (Some(List::Text(list)), List::Text(wanted_list)) => {
-                let ids = match found {
-                    Some(found) if !wanted.is_empty() => self.identities(found, wanted),
-                    // The past may not even have it.
-                    _ => (Vec::new(), Vec::new()),
-                };
+                let mut ids = (Vec::new(), Vec::new());
+                // Where nothing is wanted, the past may not even have the type.
+                if !wanted_list.units.is_empty() {
+                    let past = (wanted.branch, wanted_list.units.len());
+                    ids.0 = clocks(self.live, (branch, list.units.len()), &self.live_before);
+                    ids.1 = clocks(self.past, past, &self.past_before);
+                }
                 let matches = match_texts(list, wanted_list, ids.0, ids.1);
                 self.text(branch, list, wanted_list, &matches)
             }
@@ -188,21 +184,6 @@ impl<'a, 'live, 'past> Editor<'a, 'live, 'past> {
         Ok(at)
     }
 
-    /// Which clocks the characters of two texts have.
-    fn identities(&mut self, found: &Node, wanted: &Node) -> (Vec<Identity>, Vec<Identity>) {
-        let ranges = |snapshot: &Snapshot| {
-            let ranges = snapshot.delete_set.iter().map(|(_, ranges)| ranges.iter().count());
-            1 + ranges.sum::<usize>()
-        };
-        let cost = ranges(&self.live_before) + ranges(&self.past_before);
-        let Some(left) = self.ranges_left.checked_sub(cost) else {
-            return (Vec::new(), Vec::new());
-        };
-        self.ranges_left = left;
-        let live = clocks(self.live, found.branch, &self.live_before);
-        (live, clocks(self.past, wanted.branch, &self.past_before))
-    }
-
     fn text(
         &mut self,
         branch: BranchPtr,
@@ -273,11 +254,22 @@ fn new(kind: &Kind) -> Result<In, String> {
     })
 }
 
-/// The clocks of the characters in a text.
-fn clocks(txn: &mut TransactionMut<'_>, branch: BranchPtr, now: &Snapshot) -> Vec<Identity> {
+/// All that is there, as if nothing were deleted. To compare with a snapshot, the library goes
+/// through all that is deleted in the document, for each text anew. What is deleted has lost its
+/// content when it was read, and is not shown anyway.
+fn undeleted(txn: &TransactionMut<'_>) -> Snapshot {
+    Snapshot::new(txn.state_vector(), IdSet::new())
+}
+
+/// The clocks of the characters in a text of this length; none if they cannot be told.
+fn clocks(
+    txn: &mut TransactionMut<'_>,
+    (branch, len): (BranchPtr, usize),
+    all: &Snapshot,
+) -> Vec<Identity> {
     // Compared with nothing, each item is a piece of its own that names its id.
     let nothing = Snapshot::default();
-    let pieces = TextRef::from(branch).diff_range(txn, Some(now), Some(&nothing), |new| new.id);
+    let pieces = TextRef::from(branch).diff_range(txn, Some(all), Some(&nothing), |new| new.id);
     let mut at = 0;
     let mut found = Vec::new();
     for piece in pieces {
@@ -292,7 +284,7 @@ fn clocks(txn: &mut TransactionMut<'_>, branch: BranchPtr, now: &Snapshot) -> Ve
         };
         at += len;
     }
-    found
+    if at == len { found } else { Vec::new() }
 }
 
 /// One walk along a text that makes it another.

@@ -78,16 +78,26 @@ fn text_that_stays_is_not_touched() {
 }
 
 #[test]
+fn equal_characters_are_told_apart_by_their_ids() {
+    let states = text_states(&[(0, 0, "aaa"), (1, 0, "a")]);
+    let reshaped = reshape(&states[1], &states[0], RESTORER).expect("a reshaped document");
+    let update = reshaped.update.expect("an edit");
+    let summary = crate::crdt::lint::lint(&update, &Default::default()).expect("an honest update");
+    let newest = crate::crdt::lint::Span { client: 1, start: 3, end: 4 };
+    assert_eq!((summary.inserts, summary.deletes), (vec![], vec![newest]));
+}
+
+#[test]
 fn text_that_was_brought_back_once_is_found_by_its_words() {
     let states = text_states(&[
         (0, 0, "one two three four five"),
         (0, 23, ""),
-        (0, 0, "one 2 three four five"),
+        (0, 0, "one 2 three 4 five"),
     ]);
     let reshaped = reshape(&states[2], &states[0], RESTORER).expect("a reshaped document");
     let update = reshaped.update.expect("an edit");
     let summary = crate::crdt::lint::lint(&update, &Default::default()).expect("an honest update");
-    assert_eq!(summary.inserts[0].end, 3, "only `two` is new");
+    assert_eq!(summary.inserts[0].end, 7, "only `two` and `four` are new");
 }
 
 #[test]
@@ -116,6 +126,39 @@ fn a_paragraph_in_which_somebody_types_keeps_it() {
     let reshaped = reshape(&live, &past, RESTORER).expect("a reshaped document");
     apply(&bo, &reshaped.update.expect("an edit"));
     assert_eq!(page.get_string(&bo.transact()), "<p>first</p><p>second thoughts</p>");
+}
+
+#[test]
+fn halves_of_characters_are_not_shared() {
+    // The two have their first half in common with the first, and their last with the second.
+    for other in ["x\u{1f601}y", "x\u{1fa00}y"] {
+        let states = text_states(&[(0, 0, "x\u{1f600}y"), (0, 4, other)]);
+        let reshaped = reshape(&states[1], &states[0], RESTORER).expect("a reshaped document");
+        let restored = copy(2, &states[1]);
+        apply(&restored, &reshaped.update.expect("an edit"));
+        let text = restored.get_or_insert_text("text");
+        assert_eq!(text.get_string(&restored.transact()), "x\u{1f600}y");
+    }
+}
+
+#[test]
+fn elements_are_known_by_their_ids() {
+    let ann = doc(1);
+    let page = ann.get_or_insert_xml_fragment("prosemirror");
+    let insert = |words: &str| {
+        let mut txn = ann.transact_mut();
+        let paragraph = page.insert(&mut txn, 0, XmlElementPrelim::empty("p"));
+        paragraph.insert(&mut txn, 0, XmlTextPrelim::new(words))
+    };
+    let one = insert("one");
+    let past = state(&ann);
+    one.insert(&mut ann.transact_mut(), 3, "!");
+    insert("zero");
+    let live = state(&ann);
+    one.insert(&mut ann.transact_mut(), 0, "number ");
+    let reshaped = reshape(&live, &past, RESTORER).expect("a reshaped document");
+    apply(&ann, &reshaped.update.expect("an edit"));
+    assert_eq!(page.get_string(&ann.transact()), "<p>number one</p>");
 }
 
 #[test]

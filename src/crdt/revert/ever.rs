@@ -117,7 +117,8 @@ pub(super) enum What {
 /// Reads a document in which nothing is deleted.
 pub(super) struct Everything<'a, 'doc> {
     pub(super) txn: &'a mut TransactionMut<'doc>,
-    pub(super) now: Snapshot,
+    /// What is to be seen.
+    pub(super) all: Snapshot,
     pub(super) types: Vec<Type>,
 }
 
@@ -162,7 +163,7 @@ impl Everything<'_, '_> {
         let nothing = Snapshot::default();
         // Compared with nothing, each item is a piece of its own that names its id.
         let ids = |new: YChange| new.id;
-        let found = text.diff_range(self.txn, Some(&self.now), Some(&nothing), ids);
+        let found = text.diff_range(self.txn, Some(&self.all), Some(&nothing), ids);
         let mut pieces = Vec::new();
         let mut at = 0;
         for piece in found {
@@ -210,5 +211,21 @@ impl Everything<'_, '_> {
         let place = list.sticky_index(self.txn, at, Assoc::After);
         let id = place.as_ref().and_then(|place| place.id().copied());
         Ok(id.map(|id| Piece { id, what: What::Value }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_deleted_before_is_not_deleted_again() {
+        let mut ranges = BTreeMap::new();
+        let mut delete = |start, end| cover(&mut ranges, &Span { client: 1, start, end });
+        assert_eq!(delete(4, 6), [(4, 6)]);
+        assert_eq!(delete(8, 9), [(8, 9)]);
+        assert_eq!(delete(5, 7), [(6, 7)]);
+        assert_eq!(delete(0, 12), [(0, 4), (7, 8), (9, 12)]);
+        assert_eq!(delete(2, 12), []);
     }
 }

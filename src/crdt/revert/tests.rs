@@ -147,14 +147,18 @@ fn paragraphs_of_theirs_go_unless_others_wrote_in_them() {
     assert_eq!(page.get_string(&log.bo.transact()), "<p>first</p><p>!</p>");
 }
 
+fn set_value(txn: &mut TransactionMut<'_>, value: i32) {
+    txn.get_or_insert_map("map").insert(txn, "key", value);
+}
+
 #[test]
 fn what_cannot_be_undone_is_said() {
     let mut log = Log::new();
     log.edit(BO, |txn| paragraph(txn, 0, "first"));
-    log.edit(BO, |txn| drop(txn.get_or_insert_map("map").insert(txn, "key", 1)));
+    log.edit(BO, |txn| set_value(txn, 1));
     log.edit(BO, |txn| txn.get_or_insert_text("text").insert(txn, 0, "plain"));
     log.edit(ANN, |txn| txn.get_or_insert_xml_fragment("page").remove_range(txn, 0, 1));
-    log.edit(ANN, |txn| drop(txn.get_or_insert_map("map").insert(txn, "key", 2)));
+    log.edit(ANN, |txn| set_value(txn, 2));
     let bold = [("bold".into(), Any::Bool(true))].into();
     log.edit(ANN, |txn| txn.get_or_insert_text("text").format(txn, 0, 5, bold));
     let undone = log.undo(ANN);
