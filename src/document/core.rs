@@ -250,9 +250,10 @@ impl Core {
             && !self.snapshot_in_flight
     }
 
-    /// So many updates wait that their senders should not be read; never while the log fails.
+    /// So many updates wait that their senders should not be read; for the log never while it fails.
     pub fn is_crowded(&self) -> bool {
-        self.failures == 0 && self.waiting_bytes > self.limits.waiting_bytes_max
+        let max = self.limits.waiting_bytes_max;
+        self.lineage.keeping_bytes() > max || (self.failures == 0 && self.waiting_bytes > max)
     }
 
     /// The replica, for tests that compare it with something.

@@ -25,8 +25,10 @@ use crate::wire::Reply;
 /// How long a copy of an earlier life has to bring what it holds before it is told.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Branches whose extent is remembered, to know a copy that comes again with more.
+/// Branches whose extent is remembered, to know a copy that comes again with more, and the client ids
+/// and deletions of each; one that has more of them is a new branch when it comes again.
 const KEPT_MAX: usize = 100;
+const EXTENT_SPANS_MAX: usize = 4096;
 
 /// The client ids that the earlier lives of a document have used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -94,8 +96,9 @@ struct Aside {
     answers_before: usize,
     /// When it is told even if it brings nothing; `None` while what it brought is being kept.
     until: Option<Duration>,
-    /// What it brought.
+    /// What it brought, and its length.
     extent: Option<Extent>,
+    bytes: usize,
 }
 
 /// What there is in a branch.
@@ -134,6 +137,10 @@ impl Extent {
             && self.deletes.iter().all(|span| older.is_gone(*span))
     }
 
+    fn is_small(&self) -> bool {
+        self.ends.len() + self.deletes.len() <= EXTENT_SPANS_MAX
+    }
+
     /// Whether everything in a span is deleted, or was never there.
     fn is_gone(&self, span: Span) -> bool {
         let end = span.end.min(self.ends.get(&span.client).copied().unwrap_or(0));
@@ -159,6 +166,11 @@ impl Lineage {
     /// Something is on its way to the branches.
     pub(super) fn is_keeping(&self) -> bool {
         self.aside.values().any(|aside| aside.until.is_none())
+    }
+
+    /// Bytes on their way to the branches.
+    pub(super) fn keeping_bytes(&self) -> usize {
+        self.aside.values().map(|aside| aside.bytes).sum()
     }
 
     /// When somebody has to be told.
@@ -263,7 +275,8 @@ impl Core {
         let (may_write, greeting) = (about.may_write, about.greeting);
         self.left(session, now);
         let until = Some(now + PATIENCE);
-        self.lineage.aside.insert(session, Aside { about, answers_before, until, extent: None });
+        let aside = Aside { about, answers_before, until, extent: None, bytes: 0 };
+        self.lineage.aside.insert(session, aside);
         if !may_write {
             self.tell_aside(session, None);
         } else if greeting != Greeting::Never {
@@ -274,16 +287,22 @@ impl Core {
 
     /// What a session that is set aside holds.
     fn bring(&mut self, session: SessionId, update: &Linted) {
-        let Some(aside) = self.lineage.aside.get_mut(&session) else { return };
-        if update.summary.inserts.is_empty() {
+        let (len, keeping_bytes) = (update.bytes.len(), self.lineage.keeping_bytes());
+        // As with updates that wait: beyond the limit sockets are not read, and what was on its way
+        // may be as much again.
+        let max = self.limits.waiting_bytes_max.saturating_mul(2);
+        let has_room = keeping_bytes == 0 || keeping_bytes + len <= max;
+        if update.summary.inserts.is_empty() || !has_room {
             return self.tell_aside(session, None);
         }
+        let Some(aside) = self.lineage.aside.get_mut(&session) else { return };
         let author = aside.about.user.as_ref().and_then(|user| user.subject.clone());
         let extent = Extent::new(author.clone(), &update.summary);
         let replaces = self.lineage.kept.iter().rev().find(|kept| extent.continues(&kept.extent));
         let replaces = replaces.map(|kept| kept.id.clone());
         aside.until = None;
-        aside.extent = Some(extent);
+        aside.extent = Some(extent).filter(Extent::is_small);
+        aside.bytes = len;
         let connection = aside.about.connection;
         let record = Record { connection, author, bytes: update.bytes.clone() };
         self.effects.push(Effect::KeepBranch { session, record, replaces });

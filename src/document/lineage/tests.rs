@@ -261,6 +261,24 @@ fn what_cannot_be_kept_is_told_as_not_saved() {
 }
 
 #[test]
+fn what_is_being_kept_is_bounded() {
+    let mut stage = Stage::new();
+    stage.core.limits.waiting_bytes_max = 1_000;
+    let large = old_copy(&["x".repeat(1_500).as_str()]);
+    let mut come = |session| {
+        stage.join(SessionId(session), Greeting::Never);
+        let brought = stage.bring(SessionId(session), &large, false);
+        (branch(&brought).is_some(), stage.core.is_crowded())
+    };
+    assert_eq!(come(10), (true, true));
+    assert_eq!(come(11), (false, true));
+    stage.kept(SessionId(10), "b1");
+    assert!(!stage.core.is_crowded());
+    stage.join(SessionId(12), Greeting::Never);
+    assert!(branch(&stage.bring(SessionId(12), &large, false)).is_some());
+}
+
+#[test]
 fn a_flush_waits_for_what_is_being_kept() {
     let mut stage = Stage::new();
     stage.join(ANN, Greeting::Never);
