@@ -179,7 +179,8 @@ impl Crowd {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recording::Replay;
+    use crate::crdt::Desk;
+    use crate::recording::{Header, Replay};
 
     fn load(name: &str) -> Recording {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/recordings/");
@@ -211,5 +212,23 @@ mod tests {
         let twice = text(&one.multiplied(2).expect("a crowd"));
         assert_eq!(twice.matches("Shopping:").count(), 1, "{twice:?}");
         assert_eq!(twice.matches("and tea").count(), 2, "{twice:?}");
+    }
+
+    /// Who typed what was there before goes on with the same client id.
+    #[test]
+    fn copies_share_what_their_own_ids_typed_before() {
+        let mut desk = Desk::new(1, "body");
+        let mut header = Header::new("d", "");
+        header.start = Some(desk.replace(0..0, "Hello ").expect("a place in the text"));
+        let connection = 1;
+        let mut events = vec![What::Join { connection, name: String::new() }];
+        for (at, comes) in [(6..6, "Bo"), (3..7, "")] {
+            let update = desk.replace(at, comes).expect("a place in the text");
+            events.push(What::Update { connection, update });
+        }
+        let events = events.into_iter().map(|what| Event { t: 0, what }).collect();
+        let recording = Recording { header, events };
+        assert_eq!(text(&recording), "Helo");
+        assert_eq!(text(&recording.multiplied(3).expect("a crowd")), "Helooo");
     }
 }

@@ -200,7 +200,8 @@ impl<'a> Replay<'a> {
         self
     }
 
-    /// What goes wrong on purpose (nothing unless said). Each kind at least once.
+    /// What goes wrong on purpose (nothing unless said). Each kind at least once; with a bare document
+    /// nothing does.
     pub fn faults(mut self, faults: &[Trouble]) -> Self {
         self.options.faults = faults.to_vec();
         self

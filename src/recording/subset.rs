@@ -378,28 +378,48 @@ mod tests {
         assert_eq!(letters, ['a', 'c', 'd']);
     }
 
-    #[test]
-    fn what_is_in_an_element_goes_with_it() {
+    fn recorded(updates: &[&[u8]]) -> Recording {
         let mut recording = Recording { header: Header::new("d", ""), events: Vec::new() };
         let mut add = |what| recording.events.push(Event { t: 0, what });
         add(What::Join { connection: 1, name: String::new() });
-        let element = [1, 1, 1, 0, 7, 1, 1, b'x', 3, 1, b'p', 0];
-        let inside = [1, 2, 1, 1, 7, 0, 1, 0, 6, 4, 0, 1, 1, 2, b'h', b'i', 0];
-        let beside = [1, 1, 1, 4, 0x87, 1, 0, 3, 1, b'q', 0];
-        for update in [&element[..], &inside, &beside] {
+        for update in updates {
             let update = Bytes::copy_from_slice(update);
             add(What::Update { connection: 1, update });
         }
         Replay::new(&recording).run().expect("it can be played").assert_converged();
-        let pieces = Pieces::of(&recording).expect("sound updates");
+        recording
+    }
+
+    /// Without the first update.
+    fn rest(recording: &Recording) -> Vec<Bytes> {
+        let pieces = Pieces::of(recording).expect("sound updates");
         let mut choice = pieces.all();
         choice.events[1] = false;
         let part = pieces.choose(&choice).expect("it can be played");
-        let updates = part.events.iter().filter_map(|event| match &event.what {
-            What::Update { update, .. } => Some(&update[..]),
+        let updates = part.events.into_iter().filter_map(|event| match event.what {
+            What::Update { update, .. } => Some(update),
             _ => None,
         });
+        updates.collect()
+    }
+
+    #[test]
+    fn what_is_in_an_element_goes_with_it() {
+        let element = [1, 1, 1, 0, 7, 1, 1, b'x', 3, 1, b'p', 0];
+        let inside = [1, 2, 1, 1, 7, 0, 1, 0, 6, 4, 0, 1, 1, 2, b'h', b'i', 0];
+        let beside = [1, 1, 1, 4, 0x87, 1, 0, 3, 1, b'q', 0];
         // The element beside it stands at the beginning of the root now.
-        assert_eq!(updates.collect::<Vec<_>>(), [[1, 1, 1, 0, 7, 1, 1, b'x', 3, 1, b'q', 0]]);
+        let alone = [1, 1, 1, 0, 7, 1, 1, b'x', 3, 1, b'q', 0];
+        assert_eq!(rest(&recorded(&[&element, &inside, &beside])), [&alone[..]]);
+    }
+
+    #[test]
+    fn what_is_in_an_element_stays_in_it() {
+        let other = [1, 1, 1, 0, 4, 1, 1, b'y', 2, b'a', b'b', 0];
+        let element = [1, 1, 1, 2, 7, 1, 1, b'x', 3, 1, b'p', 0];
+        let inside = [1, 1, 1, 3, 7, 0, 1, 2, 6, 0];
+        let moved =
+            [&[1, 1, 1, 0, 7, 1, 1, b'x', 3, 1, b'p', 0][..], &[1, 1, 1, 1, 7, 0, 1, 0, 6, 0]];
+        assert_eq!(rest(&recorded(&[&other, &element, &inside])), moved);
     }
 }
