@@ -40,6 +40,8 @@ const ROW_BYTES: usize = 64;
 /// What travels to the log writer.
 pub(super) enum Command {
     Write(Request),
+    /// Write the file anew, without the room that nothing takes up.
+    Compact(oneshot::Sender<Result<(), AppendError>>),
     /// Write what is queued, then end.
     Close,
 }
@@ -281,15 +283,23 @@ impl LogWriter {
     /// Serves until [`Command::Close`] or until no handle is left.
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Command>) {
         while let Some(command) = queue.recv().await {
-            let batch = self.fill_batch(command, &mut queue);
+            let (batch, compacting) = self.fill_batch(command, &mut queue);
             self.write_batch(batch).await;
+            for answer in compacting {
+                // Whoever asked may have gone.
+                let _ = answer.send(self.compact().await);
+            }
         }
         self.finish().await;
     }
 
     /// `first` and what waits behind it, as far as it fits.
-    fn fill_batch(&self, first: Command, queue: &mut mpsc::Receiver<Command>) -> Vec<Request> {
-        let mut batch = Vec::new();
+    fn fill_batch(
+        &self,
+        first: Command,
+        queue: &mut mpsc::Receiver<Command>,
+    ) -> (Vec<Request>, Vec<oneshot::Sender<Result<(), AppendError>>>) {
+        let (mut batch, mut compacting) = (Vec::new(), Vec::new());
         let mut bytes = 0;
         let mut next = Some(first);
         while let Some(command) = next {
@@ -298,12 +308,33 @@ impl LogWriter {
                     bytes += request.change.bytes();
                     batch.push(request);
                 }
+                Command::Compact(answer) => compacting.push(answer),
                 // What is already queued still comes out; nobody can add to it.
                 Command::Close => queue.close(),
             }
             next = if bytes < self.batch_bytes_max { queue.try_recv().ok() } else { None };
         }
-        batch
+        (batch, compacting)
+    }
+
+    /// Writes the file anew. Nothing else is written meanwhile.
+    async fn compact(&mut self) -> Result<(), AppendError> {
+        if let Some(why) = self.state.broken.get() {
+            return Err(AppendError::Broken { why: why.clone() });
+        }
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connect.connect().await.map_err(|error| Failed::from(error).error)?,
+        };
+        for statement in ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"] {
+            if let Err(error) = sqlx::query(statement).execute(&mut connection).await {
+                // As after a transaction that failed.
+                let _ = connection.close().await;
+                return Err(Failed::from(error).error);
+            }
+        }
+        self.connection = Some(connection);
+        Ok(())
     }
 
     /// Writes a batch in one transaction. If that fails and the fault may be that of one document

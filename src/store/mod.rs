@@ -349,6 +349,17 @@ impl Store {
         load::check(&self.readers).await
     }
 
+    /// Writes the file anew, without the room that nothing takes up, and needs as much of it
+    /// meanwhile. Nothing else is written until it is done.
+    ///
+    /// # Errors
+    /// As [`Self::append`]; the database is as it was.
+    pub async fn compact(&self) -> Result<(), AppendError> {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(Command::Compact(answer)).await.map_err(|_| AppendError::Closed)?;
+        answered.await.map_err(|_| AppendError::Closed)?
+    }
+
     /// Answers what is queued, folds the WAL into the database and releases the lock. Other clones
     /// get [`AppendError::Closed`] from then on. Returns when the writer has ended.
     pub async fn close(mut self) {
