@@ -1,10 +1,13 @@
 //! The past of a document, over HTTP.
 
+use std::process::Command;
+
+use coscribe::access::Level;
 use coscribe::config::Anonymous;
 use coscribe::recording::{Recording, Replay};
 use serde_json::{Value, json};
 
-use super::support::{self, Answer, Dialect, Editor, Server};
+use super::support::{self, Answer, Dialect, Editor, Home, Office, Server};
 
 async fn get(server: &Server, path: &str) -> Answer {
     let answer = server.get(&format!("/api/v1/documents/plan/{path}")).await;
@@ -17,6 +20,15 @@ async fn post(server: &Server, path: &str, body: Value) -> Value {
     let answer = server.ask("POST", &path, "", body.to_string()).await;
     assert!(answer.status.is_success(), "{path}: {}", answer.text_lossy());
     if answer.body.is_empty() { Value::Null } else { answer.json() }
+}
+
+/// What the program prints about a database that nobody serves.
+fn program(home: &Home, arguments: &[&str]) -> String {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_coscribe"));
+    let output = program.args(arguments).arg("--database").arg(home.database()).output();
+    let output = output.expect("the program runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("output of UTF-8")
 }
 
 /// Ann writes three words, Bo one.
@@ -180,4 +192,106 @@ async fn readers_see_what_is_there_and_not_what_was() {
         let path = format!("/api/v1/documents/plan/{path}");
         assert_eq!(server.ask("POST", &path, "", "{}").await.status, 403, "{path}");
     }
+}
+
+#[actix::test]
+async fn the_timeline_shows_who_was_at_it() {
+    let server = Server::start(|_| {});
+    let _here = written(&server).await;
+    let shown = get(&server, "history").await.json();
+    let bursts = shown["bursts"].as_array().expect("a list");
+    let told: Vec<_> =
+        bursts.iter().map(|each| (each["first"].as_u64(), each["edits"].as_u64())).collect();
+    assert_eq!(told, [(Some(4), Some(1)), (Some(1), Some(3))], "newest first: {shown}");
+    assert_eq!((&bursts[0]["inserted"], &shown["next"]), (&json!(4), &Value::Null));
+    let page = get(&server, "history?limit=1").await.json();
+    let rest = get(&server, &format!("history?cursor={}", page["next"])).await.json();
+    assert_eq!(rest["bursts"][0], bursts[1]);
+}
+
+#[actix::test]
+async fn a_moment_can_be_read_as_json() {
+    let server = Server::start(|_| {});
+    let _here = written(&server).await;
+    let json = get(&server, "content?format=json&seq=2").await.json();
+    assert_eq!(json, json!({ "body": "one two " }));
+    let body = get(&server, "content?format=json&root=body").await.json();
+    assert_eq!(body, "one two three four");
+}
+
+#[actix::test]
+async fn what_one_author_did_is_taken_back() {
+    let server = Server::start(|_| {});
+    let (mut ann, mut bo) = written(&server).await;
+    let shown = get(&server, "history").await.json();
+    let anns = shown["bursts"][1]["connection"].as_u64().expect("a connection");
+    let wish = json!({ "connection": anns, "from": "2", "to": "2", "dry_run": true });
+    let dry = post(&server, "revert", wish.clone()).await;
+    assert_eq!((&dry["removed_characters"], &dry["before"]), (&json!(4), &Value::Null));
+    assert_eq!(get(&server, "content").await.text(), "one two three four");
+    let mut wet = wish;
+    wet["dry_run"] = false.into();
+    let done = post(&server, "revert", wet).await;
+    assert_eq!(done["before"]["seq"], 4);
+    ann.until_text("one three four").await;
+    bo.until_text("one three four").await;
+}
+
+#[actix::test]
+async fn packed_history_is_read_as_before_and_a_thinned_one_at_its_ends() {
+    let server = Server::start(|config| config.limits.snapshot_rows = 10);
+    let mut ann = Editor::open(&server, Dialect::YWebsocket, "plan").await;
+    for number in 1..=60 {
+        ann.save_text(&format!("{number} ")).await;
+    }
+    let then = get(&server, "content?seq=20").await.text().to_owned();
+    drop(ann);
+    let home = server.stop();
+    let packed = program(&home, &["compact"]);
+    let count: u64 = packed.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a number");
+    assert!(count >= 20, "{packed}");
+    assert!(program(&home, &["fsck"]).starts_with("sound: 1 documents, 60 updates"));
+    let server = Server::start_at(home, |_| {});
+    assert_eq!(get(&server, "content?seq=20").await.text(), then);
+    let home = server.stop();
+    assert!(
+        program(&home, &["compact", "--keep-edits", "0s", "--dry-run"]).contains("would leave")
+    );
+    let thinned = program(&home, &["compact", "--keep-edits", "0s"]);
+    assert!(thinned.contains("updates left 1,"), "{thinned}");
+    assert!(program(&home, &["fsck"]).starts_with("sound: 1 documents"));
+    let server = Server::start_at(home, |_| {});
+    let text: String = (1..=60).map(|number| format!("{number} ")).collect();
+    assert_eq!(get(&server, "content").await.text(), text);
+}
+
+#[actix::test]
+async fn an_old_copy_is_kept_beside_the_document_and_merged_as_text() {
+    let office = Office::new();
+    let server = office.server(|_| {});
+    let admin = office.token("ann", "*", Level::Admin);
+    let mut old = Editor::open_as(&server, Dialect::YWebsocket, "plan", &admin).await;
+    old.save_text("kept line\nonly in the copy").await;
+    let offline = old.everything();
+    let ask = async |method: &str, path: &str, body: &str| {
+        let path = format!("/api/v1/documents/plan{path}");
+        let answer = server.ask(method, &path, &admin, body).await;
+        assert!(answer.status.is_success(), "{path}: {}", answer.text_lossy());
+        answer
+    };
+    ask("DELETE", "", "").await;
+    ask("POST", "/purge", "").await;
+    let mut new = Editor::open_as(&server, Dialect::Hocuspocus, "plan", &admin).await;
+    new.save_text("kept line").await;
+    let refused = server.ask("POST", "/d/plan/update", &admin, offline).await;
+    assert!(!refused.status.is_success(), "an earlier life does not come in");
+    let branches = ask("GET", "/branches", "").await.json();
+    let id = branches["branches"][0]["id"].as_str().expect("a branch").to_owned();
+    let text = ask("GET", &format!("/branches/{id}/content"), "").await;
+    assert_eq!(text.text(), "kept line\nonly in the copy");
+    let merged = ask("POST", &format!("/branches/{id}/merge"), "").await.json();
+    assert_eq!(merged, json!({ "lines": 1 }));
+    new.until_text("kept line\nonly in the copy").await;
+    assert_eq!(ask("POST", &format!("/branches/{id}/merge"), "").await.json()["lines"], 0);
+    ask("DELETE", &format!("/branches/{id}"), "").await;
 }
