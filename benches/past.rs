@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use coscribe::crdt::Past;
 use coscribe::id::{ConnectionId, LogRow, Seq};
-use coscribe::recording::{Recording, What};
+use coscribe::recording::{Event, Expected, Recording, What};
 
 /// Moments that are read.
 const MOMENTS: usize = 1_000;
@@ -19,14 +19,20 @@ fn main() {
         println!("skipped: EDITING_TRACES names no directory with automerge-paper.json.gz");
         return;
     };
-    let rows = rows(&Recording::load(trace).expect("a trace"));
-    let (build, mut past) = timed(|| {
+    let recording = Recording::load(trace).expect("a trace");
+    let rows = rows(&recording);
+    let (build, past) = timed(|| {
         let mut past = Past::new();
         past.extend(&rows).expect("honest rows");
         past
     });
     println!("rows {}, past built in {build:?}, takes {} bytes", rows.len(), past.weight());
     let last = past.last();
+    let is_end = |event: &Event| match &event.what {
+        What::End { root, expected: Expected::Text(text) } => past.text(last, Some(root)) == *text,
+        _ => false,
+    };
+    assert!(recording.events.iter().any(is_end), "the final text is not that of the trace");
     let mut rng = fastrand::Rng::with_seed(1);
     let mut moments = || Seq(rng.u64(1..=last.0));
     report("text", (0..MOMENTS).map(|_| timed(|| past.text(moments(), None)).0));
@@ -34,8 +40,6 @@ fn main() {
     report("changes", (0..MOMENTS).map(|_| timed(|| past.changes(moments(), moments(), None)).0));
     let (authorship, spans) = timed(|| past.spans(last, None));
     println!("authorship of the final text in {authorship:?}, {} spans", spans.len());
-    let (extend, _) = timed(|| past.extend(&[]));
-    println!("nothing new: {extend:?}");
 }
 
 fn trace() -> Option<PathBuf> {

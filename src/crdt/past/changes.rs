@@ -83,13 +83,14 @@ impl<'a> Changes<'a> {
         cut(&mut deleted, head, tail);
         cut(&mut inserted, head, tail);
         self.keep(&went[..head]);
-        deleted.into_iter().chain(inserted).for_each(|piece| add(&mut self.done, piece));
+        for piece in deleted.iter().chain(&inserted) {
+            add(&mut self.done, piece.kind, piece.author, &piece.units);
+        }
         self.keep(&went[went.len() - tail..]);
     }
 
     fn keep(&mut self, units: &[u16]) {
-        let piece = Piece { kind: ChangeKind::Kept, author: None, units: units.to_vec() };
-        add(&mut self.done, piece);
+        add(&mut self.done, ChangeKind::Kept, None, units);
     }
 
     fn author(&self, row: u32) -> Option<u32> {
@@ -99,15 +100,14 @@ impl<'a> Changes<'a> {
 
 impl Sink for Changes<'_> {
     fn text(&mut self, mask: Mask, units: &[u16], source: Source) {
-        let piece = |kind, author| Piece { kind, author, units: units.to_vec() };
         match mask {
             FROM => {
                 let author = self.author(source.gone);
-                add(&mut self.deleted, piece(ChangeKind::Deleted, author));
+                add(&mut self.deleted, ChangeKind::Deleted, author, units);
             }
             TO => {
                 let author = self.author(source.written);
-                add(&mut self.inserted, piece(ChangeKind::Inserted, author));
+                add(&mut self.inserted, ChangeKind::Inserted, author, units);
             }
             _ => {
                 if !self.deleted.is_empty() || !self.inserted.is_empty() {
@@ -125,16 +125,13 @@ impl Sink for Changes<'_> {
 }
 
 /// Adds a piece, to the last one where it goes on.
-fn add(pieces: &mut Vec<Piece>, piece: Piece) {
+fn add(pieces: &mut Vec<Piece>, kind: ChangeKind, author: Option<u32>, units: &[u16]) {
     match pieces.last_mut() {
-        _ if piece.units.is_empty() => {}
-        Some(last)
-            if last.kind == piece.kind
-                && (last.author == piece.author || piece.author.is_none()) =>
-        {
-            last.units.extend_from_slice(&piece.units);
+        _ if units.is_empty() => {}
+        Some(last) if last.kind == kind && (last.author == author || author.is_none()) => {
+            last.units.extend_from_slice(units);
         }
-        _ => pieces.push(piece),
+        _ => pieces.push(Piece { kind, author, units: units.to_vec() }),
     }
 }
 
