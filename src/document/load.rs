@@ -84,7 +84,7 @@ fn restore(stored: Stored) -> Result<Loaded, NotRestored> {
         rows: updates.len() as u64,
         bytes: unpacked_bytes + tail_bytes,
         snapshot_bytes: snapshot.map_or(0, <[u8]>::len),
-        retired: Retired::new(retired.into_iter()),
+        retired: Retired::new(retired),
     })
 }
 
@@ -174,7 +174,8 @@ mod tests {
 
     #[tokio::test]
     async fn packed_rows_that_are_not_those_of_the_segment_make_it_unavailable() {
-        let damages: [fn(&mut Vec<LogRow>) -> Vec<u8>; 4] = [
+        type Damage = fn(&mut Vec<LogRow>) -> Vec<u8>;
+        let damages: [Damage; 4] = [
             |_| b"not packed".to_vec(),
             |rows| pack::pack(&rows[1..1]),
             |rows| pack::pack(&rows[..1]),
