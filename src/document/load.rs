@@ -174,7 +174,8 @@ mod tests {
 
     #[tokio::test]
     async fn packed_rows_that_are_not_those_of_the_segment_make_it_unavailable() {
-        let damages: [fn(&mut Vec<LogRow>) -> Vec<u8>; 4] = [
+        type Damage = fn(&mut Vec<LogRow>) -> Vec<u8>;
+        let damages: [Damage; 4] = [
             |_| b"not packed".to_vec(),
             |_| pack::pack(&[]),
             |rows| pack::pack(&rows[..1]),

@@ -1,6 +1,6 @@
 /**
- * Stock clients that come back with a copy of a document that was deleted meanwhile. Where it was brought back, the copy
- * merges; where it was purged and made again under its name, nothing is glued together: the new text stays as it is, what
+ * Stock clients that come back with a copy of a document that was deleted meanwhile. Where it was brought back, or only
+ * restored to an earlier moment, the copy merges; where it was purged and made again under its name, nothing is glued together: the new text stays as it is, what
  * the copy holds is kept as a branch, and the client is told in its own protocol.
  */
 import assert from 'node:assert/strict'
@@ -154,6 +154,21 @@ for (const kind of FAMILIES) {
       await back.synced()
       await sameText([back, bo], 'old text', ', offline', '!')
       assert.equal(bo.text.length, 'old text, offline!'.length)
+      assert.deepEqual(branchesOf(name), [])
+    })
+
+    guests.test('a copy of a document that was restored to an earlier moment merges', async () => {
+      const name = `restored-${kind.name.replaceAll(/\W/g, '-')}`
+      const copy = await copyOf(kind, name)
+      const bo = await openOne(HOCUSPOCUS[0], name)
+      bo.type(' and a mistake')
+      await bo.saved()
+      await guarded.administer('POST', `${path(name)}/restore`, { seq: 1 })
+      await when('restored', () => bo.text.toString() === 'old text', [bo])
+      const back = copy.comeBack()
+      await back.synced()
+      await sameText([back, bo], ', offline')
+      assert.equal(bo.text.toString(), 'old text, offline')
       assert.deepEqual(branchesOf(name), [])
     })
   })

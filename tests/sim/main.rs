@@ -52,6 +52,10 @@ fn run_guarded(seed: u64) {
     run_in(Family::Guarded, seed);
 }
 
+fn run_reborn(seed: u64) {
+    run_in(Family::Reborn, seed);
+}
+
 fn run_in(family: Family, seed: u64) {
     let mut sim = Sim::new(family, seed, Trace::Off);
     let ended = catch_unwind(AssertUnwindSafe(|| sim.run_to_end()));
@@ -281,4 +285,18 @@ fn what_is_on_its_way_survives_a_right_that_comes_back() {
 #[test]
 fn an_answer_without_what_was_given_up_does_not_settle_it() {
     run_guarded(5_371);
+}
+
+/// A reader's device brought its old copy after the first sync. What readers bring was not looked at, and
+/// the session went on with both texts.
+#[test]
+fn an_old_copy_is_known_also_where_it_may_not_write() {
+    run_reborn(800);
+}
+
+/// A session that had not said yet what it has was stalled by others' presence, and the catch-up showed
+/// it the text.
+#[test]
+fn a_stranger_that_stalled_is_shown_no_text() {
+    run_reborn(1_047);
 }
