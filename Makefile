@@ -7,7 +7,7 @@ CARGO ?= cargo
 NPM_CI := npm ci --no-audit --no-fund
 BIN := $(CURDIR)/target/release/coscribe
 
-.PHONY: run test bench figures demo-trace cold-open crash fmt fmt-check lint build test-rust test-web \
+.PHONY: run test bench figures demo-trace cold-open history crash fmt fmt-check lint build test-rust test-web \
 	test-clients test-editors test-browser tools
 
 run:
@@ -70,6 +70,10 @@ demo-trace: build tests/interop/node_modules
 # How long the first person waits for a document with 259,778 edits.
 cold-open: build tests/interop/node_modules
 	cd tests/interop && COSCRIBE_BIN=$(BIN) npm run --silent cold-open
+
+# What a long history takes up, and how long it takes to read any moment of it.
+history: build tests/interop/node_modules
+	cd tests/interop && COSCRIBE_BIN=$(BIN) npm run --silent history
 
 # Fifty times kill -9 while four clients type.
 crash: build tests/interop/node_modules

@@ -40,6 +40,9 @@ pub(super) struct Replay {
     /// A server to play onto: ws://HOST:PORT or wss://HOST
     #[arg(long, value_name = "URL", value_parser = server_url)]
     onto: Option<String>,
+    /// With --onto: the document that is written to; it must be empty [default: a new name]
+    #[arg(long, value_name = "NAME", requires = "onto")]
+    document: Option<String>,
     /// Play onto a bare document, without a server
     #[arg(long, conflicts_with_all = ["onto", "dialect", "speed"])]
     bare: bool,
@@ -161,7 +164,7 @@ impl Replay {
             .seed(self.seed.unwrap_or(now.unsigned_abs()))
             .clients(self.clients.into())
             .faults(&self.faults)
-            .document(&format!("replay-{now}"));
+            .document(self.document.as_deref().unwrap_or(&format!("replay-{now}")));
         let replay = match &self.token_file {
             Some(file) => {
                 let token = std::fs::read_to_string(file);

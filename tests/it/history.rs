@@ -295,3 +295,25 @@ async fn an_old_copy_is_kept_beside_the_document_and_merged_as_text() {
     assert_eq!(ask("POST", &format!("/branches/{id}/merge"), "").await.json()["lines"], 0);
     ask("DELETE", &format!("/branches/{id}"), "").await;
 }
+
+#[actix::test]
+async fn a_damaged_database_is_told_apart_from_a_sound_one() {
+    let server = Server::start(|_| {});
+    drop(written(&server).await);
+    let home = server.stop();
+    assert!(program(&home, &["fsck"]).contains("every bit of the file"));
+    let mut file = std::fs::read(home.database()).expect("a file");
+    let place = file.windows(3).position(|three| three == b"two").expect("a word");
+    file[place] ^= 1;
+    std::fs::write(home.database(), file).expect("a file");
+    let output = Command::new(env!("CARGO_BIN_EXE_coscribe"))
+        .args(["fsck", "--database"])
+        .arg(home.database())
+        .output()
+        .expect("the program runs");
+    assert_eq!(output.status.code(), Some(1));
+    let faults = String::from_utf8(output.stdout).expect("output of UTF-8");
+    assert!(faults.contains("is not as it was sealed"), "{faults}");
+    assert!(faults.contains("document \"plan\": update 2 does not match"), "{faults}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is not sound"));
+}

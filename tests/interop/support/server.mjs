@@ -118,6 +118,12 @@ export class Server {
     this.#child.kill('SIGKILL')
   }
 
+  /** Asks the server to end in order, and waits until it has. */
+  async stop() {
+    this.#child.kill('SIGTERM')
+    await this.ended
+  }
+
   /** Kills the server, waits until it is gone and removes its database. */
   async dispose() {
     this.kill()
