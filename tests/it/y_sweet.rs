@@ -61,6 +61,8 @@ async fn an_update_by_request_that_cannot_be_taken_says_why() {
     let (_missing, later) = (ann.change_text("first "), ann.change_text("second"));
     assert_eq!(server.ask("POST", "/d/plan/update", "", later).await.status, 409);
     ann.settle().await;
+    // It was asked for what it has meanwhile; the answer is not on disk yet.
+    ann.saved().await;
     let whole = server.ask("GET", "/d/plan/as-update", "", "").await;
     assert!(whole.text_lossy().contains("first second"), "it came by the socket");
 }
