@@ -38,6 +38,7 @@ lint: build
 test-rust: build
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 		$(CARGO) nextest run --locked; else $(CARGO) test --locked --lib --bins --tests; fi
+	$(CARGO) test --locked --doc --quiet
 
 web/node_modules: web/package-lock.json
 	cd web && $(NPM_CI)

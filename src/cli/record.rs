@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -74,7 +74,15 @@ impl Record {
                 _ = tokio::signal::ctrl_c(), if !self.stored => return Ok(()),
                 () = until(end) => return Ok(()),
             };
-            let Some(piece) = piece else { return Ok(()) };
+            let Some(piece) = piece else {
+                if self.stored {
+                    return Ok(());
+                }
+                bail!(
+                    "the server has ended the recording (it is stopping, the document had to be \
+                     reopened, or the token is not good any more); what came before is whole"
+                );
+            };
             cut.extend_from_slice(&piece.context("the recording is incomplete")?);
             // Only whole lines are written, so that whatever ends it leaves a recording.
             if let Some(end) = cut.iter().rposition(|byte| *byte == b'\n') {

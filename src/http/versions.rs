@@ -24,6 +24,9 @@ use crate::store::{DocumentSummary, Version, VersionKind};
 /// The longest name of a version, in bytes.
 const NAME_BYTES_MAX: usize = 200;
 
+/// The state of an empty document.
+const NOTHING: [u8; 2] = [0, 0];
+
 /// Versions in one answer, unless fewer are asked for.
 const VERSIONS_MAX: u32 = 1_000;
 
@@ -214,12 +217,16 @@ pub(super) async fn copy(
     }
     let seq = When::new(seq, at, version).find(&site, &document).await?;
     let state = site.archive.state(&document.id, seq).await?;
+    // Made anew under an id of its own: the copy is nobody's earlier life, and nobody's later one.
+    let client = new_client()?;
+    let making = web::block(move || reshape(&NOTHING, &state, client)).await;
+    let made = making.map_err(|e| Problem::internal(&e))?.map_err(|e| impossible(&e))?;
     if !site.store.create(to.clone(), clock::unix_ms()).await? {
         let why = "there is a document of this name already";
         return Err(Problem::new(StatusCode::CONFLICT, why));
     }
-    if seq > Seq(0) {
-        apply_update(&site.services, target, state).await?;
+    if let Some(update) = made.update {
+        apply_update(&site.services, target, update).await?;
     }
     info!(document.id = %document.id, seq = seq.0, copy.id = %to, "document copied");
     let body = serde_json::json!({ "document": to.as_str(), "seq": seq.0 });

@@ -79,6 +79,42 @@ fn routes() -> Vec<Route> {
             Level::Admin,
             Some(201),
         ),
+        route("GET", "/api/v1/documents/plan/content", "", Level::Read, Some(200)),
+        route("GET", "/api/v1/documents/plan/content?seq=0", "", Level::Write, Some(200)),
+        route("GET", "/api/v1/documents/plan/content?at=1", "", Level::Write, Some(200)),
+        route("GET", "/api/v1/documents/plan/history", "", Level::Write, Some(200)),
+        route("GET", "/api/v1/documents/plan/changes", "", Level::Write, Some(200)),
+        route("GET", "/api/v1/documents/plan/authors", "", Level::Write, Some(200)),
+        route("GET", "/api/v1/documents/plan/recording", "", Level::Write, Some(200)),
+        route("GET", "/api/v1/documents/plan/versions", "", Level::Write, Some(200)),
+        route(
+            "POST",
+            "/api/v1/documents/plan/versions",
+            r#"{"name":"x"}"#,
+            Level::Write,
+            Some(201),
+        ),
+        route(
+            "PATCH",
+            "/api/v1/documents/plan/versions/none",
+            r#"{"name":"x"}"#,
+            Level::Write,
+            Some(404),
+        ),
+        route("DELETE", "/api/v1/documents/plan/versions/none", "", Level::Write, Some(404)),
+        route("POST", "/api/v1/documents/plan/restore", r#"{"seq":1}"#, Level::Write, Some(200)),
+        route("POST", "/api/v1/documents/plan/copy", r#"{"to":"plan"}"#, Level::Write, Some(409)),
+        route(
+            "POST",
+            "/api/v1/documents/plan/revert",
+            r#"{"author":"x"}"#,
+            Level::Write,
+            Some(200),
+        ),
+        route("GET", "/api/v1/documents/plan/branches", "", Level::Write, Some(200)),
+        route("GET", "/api/v1/documents/plan/branches/none/content", "", Level::Write, Some(404)),
+        route("POST", "/api/v1/documents/plan/branches/none/merge", "", Level::Write, Some(404)),
+        route("DELETE", "/api/v1/documents/plan/branches/none", "", Level::Admin, Some(404)),
         route("POST", "/api/v1/documents/plan/undelete", "", Level::Admin, Some(404)),
         route("POST", "/api/v1/documents/plan/purge", "", Level::Admin, Some(409)),
         route("POST", "/api/v1/revocations", r#"{"subject":"x"}"#, Level::Admin, Some(201)),
@@ -117,6 +153,23 @@ async fn every_role_at_every_route() {
                 assert_eq!(got.header("content-type"), "application/problem+json", "{role} {path}");
             }
         }
+    }
+}
+
+#[actix::test]
+async fn who_may_not_write_does_not_listen_to_a_recording() {
+    let office = Office::new();
+    let server = server_with_plan(&office).await;
+    for (role, token, worth) in roles(&office) {
+        let expected = match worth {
+            Err(status) => status,
+            Ok(level) if level < Level::Write => 403,
+            // Theirs has no end; `record` has the tests.
+            Ok(_) => continue,
+        };
+        let got = server.ask("GET", "/api/v1/documents/plan/recording/live", &token, "").await;
+        assert_eq!(got.status.as_u16(), expected, "{role}");
+        assert!(!got.text_lossy().contains(SECRET), "{role}");
     }
 }
 

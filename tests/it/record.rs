@@ -4,11 +4,12 @@ use std::io::Read as _;
 
 use actix_web::error::PayloadError;
 use bytes::Bytes;
+use coscribe::access::Level;
 use coscribe::crdt::Replica;
 use coscribe::recording::{Recording, Replay, What};
 use futures_util::{Stream, StreamExt as _};
 
-use super::support::{Dialect, Editor, Server, patiently};
+use super::support::{Dialect, Editor, Office, Server, patiently};
 
 /// A recording on its way: the lines that have come.
 struct Listening<S> {
@@ -85,6 +86,30 @@ async fn a_document_that_is_recorded_stays_and_is_let_go_afterwards() {
         assert_eq!(server.metric("documents_loaded").await, 1.0);
     }
     server.until_metric("documents_loaded", |loaded| loaded == 0.0).await;
+}
+
+#[actix::test]
+async fn a_recording_ends_with_the_right_to_make_it() {
+    let office = Office::new();
+    let server = office.server(|_| {});
+    let admin = office.token("root", "*", Level::Admin);
+    let token = server.home().file("token");
+    std::fs::write(&token, office.token("ann", "*", Level::Write)).expect("a file");
+    let program = std::process::Command::new(env!("CARGO_BIN_EXE_coscribe"))
+        .args(["record", "minutes", "--server", &server.url("http", "")])
+        .arg("--token-file")
+        .arg(&token)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    server.until_metric("documents_loaded", |loaded| loaded == 1.0).await;
+    let revoked = server.ask("POST", "/api/v1/revocations", &admin, r#"{"subject":"ann"}"#).await;
+    assert_eq!(revoked.status, 201);
+    let output = program.wait_with_output().expect("the program ends");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("the server has ended the recording"), "{said}");
 }
 
 #[actix::test]
