@@ -7,7 +7,10 @@ use clap::Args;
 
 use crate::clock;
 use crate::config::Config;
+use crate::document::input::Loaded;
+use crate::document::load::{NotLoaded, load};
 use crate::history::{Policy, ThinError, each_document, pack_document, thin};
+use crate::id::DocumentId;
 use crate::store::{LoadError, Store, StoreOptions};
 
 /// Pack the history of all documents, thin it if asked to, and give free room back to the disk
@@ -50,6 +53,9 @@ pub(super) fn run(compact: &Compact) -> anyhow::Result<()> {
         let mut done = (0_u64, 0_u64);
         if !dry_run {
             each_document(&store, async |document| {
+                // What is not in a snapshot yet is not packed.
+                let snapshot = take_snapshot(&store, document).await;
+                let _ = snapshot.inspect_err(|e| eprintln!("document \"{document}\": {e}"));
                 let packed = pack_document(&store, document, true).await;
                 done.0 += 1;
                 done.1 +=
@@ -91,4 +97,19 @@ pub(super) fn run(compact: &Compact) -> anyhow::Result<()> {
             size(),
         ))
     })
+}
+
+/// Takes a snapshot of all that the log has, unless there is one.
+async fn take_snapshot(store: &Store, document: &DocumentId) -> anyhow::Result<()> {
+    let loaded = load(store.clone(), document.clone()).await;
+    let Loaded { mut replica, last, rows, .. } = loaded.map_err(|e| match e {
+        NotLoaded::Deleted => anyhow::anyhow!("it has been deleted"),
+        NotLoaded::Because { reason, .. } => anyhow::anyhow!(reason),
+    })?;
+    if rows == 0 {
+        return Ok(());
+    }
+    let (bytes, fingerprint) = (replica.encode_full(), replica.fingerprint());
+    anyhow::ensure!(fingerprint.matches(&bytes), "its state cannot be stored");
+    Ok(store.write_snapshot(document.clone(), last, bytes, clock::unix_ms()).await?)
 }

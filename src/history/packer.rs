@@ -67,8 +67,8 @@ pub fn start(store: Store) -> Packing {
     Packing(suggest)
 }
 
-/// Packs what can be packed of a document, and says how many rows that were; where few are worth
-/// waiting for more it waits, unless `all` are wanted.
+/// Packs what can be packed of a document, and says how many rows that were. Unless `all` are wanted
+/// it waits where there are few, and spares those that a load needs whose newest snapshot is damaged.
 ///
 /// # Errors
 /// [`PackerError`]; segments that were written before stay.
@@ -78,7 +78,7 @@ pub async fn pack_document(
     all: bool,
 ) -> Result<u64, PackerError> {
     let mut packed = 0;
-    while let Some(packable) = store.packable(document).await? {
+    while let Some(packable) = store.packable(document, !all).await? {
         let rows = packable.last.0 - packable.first.0 + 1;
         if !all && rows < ROWS_MIN && packable.bytes < BYTES_MIN {
             break;

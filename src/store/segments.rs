@@ -38,7 +38,7 @@ impl Segment {
     }
 }
 
-/// Rows that may be packed now: the oldest that are not, up to the newest snapshot but one.
+/// Rows that may be packed now: the oldest that are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packable {
     /// The first of them.
@@ -98,20 +98,26 @@ impl Store {
         Ok(())
     }
 
-    /// What can be packed of `document` now, if anything.
+    /// What can be packed of `document` now, if anything: what comes before the newest snapshot, but
+    /// only what comes before the one before it where loading from that must stay quick (`spare`).
     ///
     /// # Errors
     /// [`LoadError::Unavailable`].
-    pub async fn packable(&self, document: &DocumentId) -> Result<Option<Packable>, LoadError> {
+    pub async fn packable(
+        &self,
+        document: &DocumentId,
+        spare: bool,
+    ) -> Result<Option<Packable>, LoadError> {
         const PACKABLE: &str = "SELECT min(seq), max(seq), sum(length(bytes)) FROM updates \
              JOIN documents ON documents.id = document WHERE name = ?1 \
              AND seq <= (SELECT seq FROM snapshots WHERE snapshots.document = documents.id \
-                 ORDER BY seq DESC LIMIT 1 OFFSET 1) \
+                 ORDER BY seq DESC LIMIT 1 OFFSET ?2) \
              AND seq < (SELECT max(seq) FROM updates AS u WHERE u.document = documents.id)";
 
         let (first, last, bytes): (Option<i64>, Option<i64>, Option<i64>) =
             sqlx::query_as(PACKABLE)
                 .bind(document.as_str())
+                .bind(i64::from(spare))
                 .fetch_one(&self.readers)
                 .await
                 .map_err(unavailable)?;

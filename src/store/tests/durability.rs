@@ -168,7 +168,7 @@ async fn pack(store: &Store, name: &str) {
         let bytes = Bytes::from(vec![7; 10_000]);
         Segment { first, last, first_at_ms: at_ms, last_at_ms: at_ms, bytes }
     };
-    if let Some(packable) = store.packable(&document).await.unwrap() {
+    if let Some(packable) = store.packable(&document, true).await.unwrap() {
         let segment = segment(packable.first, packable.last);
         store.write_segment(document.clone(), segment).await.unwrap();
     }

@@ -68,7 +68,7 @@ async fn a_database_of_schema_2_keeps_everything() {
     assert_eq!(store.revocations().await.unwrap().len(), 1);
 
     // Rows with checksums of the older kind are packed like others, and newer ones follow them.
-    let packable = store.packable(&document("plan")).await.unwrap().unwrap();
+    let packable = store.packable(&document("plan"), true).await.unwrap().unwrap();
     assert_eq!((packable.first, packable.last), (Seq(1), Seq(3)));
     let segment = Segment::over(Seq(1), &log.rows[..3], "packed".into()).unwrap();
     store.write_segment(document("plan"), segment.clone()).await.unwrap();

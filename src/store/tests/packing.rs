@@ -238,7 +238,7 @@ async fn damage_in_and_around_segments_is_noticed() {
 async fn what_can_be_packed_ends_at_the_newest_snapshot_but_one() {
     let place = Place::new();
     let store = packed(&place).await;
-    let packable = async || store.packable(&document("a")).await.unwrap();
+    let packable = async || store.packable(&document("a"), true).await.unwrap();
     let snapshot =
         async |seq| store.write_snapshot(document("a"), Seq(seq), "s".into(), 0).await.unwrap();
     assert_eq!(packable().await, None);
@@ -253,7 +253,7 @@ async fn what_can_be_packed_ends_at_the_newest_snapshot_but_one() {
     assert_eq!(packable().await, Some(Packable { first: Seq(7), last: Seq(12), bytes: 9 }));
     pack(&store, "a", 7, 12).await.unwrap();
     assert_eq!(packable().await, None);
-    assert_eq!(store.packable(&document("nothing")).await, Ok(None));
+    assert_eq!(store.packable(&document("nothing"), true).await, Ok(None));
 }
 
 #[tokio::test]
