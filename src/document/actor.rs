@@ -13,13 +13,13 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tracing::{debug, error, info, warn};
 
 use super::core::{Core, CoreLimits};
 use super::input::{About, Effect, Ending, Input, Record};
 use super::load::{NotLoaded, load};
-use super::tap::{self, Noted, Taps};
+use super::tap::{self, Listener, Taps};
 use crate::access;
 use crate::clock::{self, Clock};
 use crate::crdt::Fingerprint;
@@ -106,11 +106,11 @@ pub struct Tell(pub Input);
 #[rtype(result = "()")]
 pub struct Flush;
 
-/// "Tell me everything that happens from now on", beginning with who is here. A listener whose queue
-/// is full is let go; as long as there is one, the document stays loaded.
+/// "Tell me everything that happens from now on", beginning with who is here; false if there is no
+/// room. A listener that falls behind is let go; as long as there is one, the document stays loaded.
 #[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Listen(pub mpsc::Sender<Noted>);
+#[rtype(result = "bool")]
+pub struct Listen(pub Listener);
 
 /// From the hub: end if nobody is here.
 #[derive(Debug, Message)]
@@ -606,18 +606,11 @@ impl Handler<Tell> for DocumentActor {
 }
 
 impl Handler<Listen> for DocumentActor {
-    type Result = ();
+    type Result = bool;
 
-    fn handle(&mut self, Listen(listener): Listen, _: &mut Self::Context) {
+    fn handle(&mut self, Listen(listener): Listen, _: &mut Self::Context) -> Self::Result {
         let here = self.parts.values().map(|part| (part.connection, part.name.clone()));
-        let mut taps = Taps::default();
-        taps.add(listener.clone());
-        for (connection, name) in here {
-            taps.note(connection, tap::What::Joined(name));
-        }
-        if !taps.is_empty() {
-            self.taps.add(listener);
-        }
+        self.taps.add(listener, here)
     }
 }
 

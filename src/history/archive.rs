@@ -115,6 +115,16 @@ impl Archive {
         after: Seq,
         until: Seq,
     ) -> Result<Vec<LogRow>, HistoryError> {
+        let _desk = self.desks.acquire().await;
+        self.unpacked(document, after, until).await
+    }
+
+    async fn unpacked(
+        &self,
+        document: &DocumentId,
+        after: Seq,
+        until: Seq,
+    ) -> Result<Vec<LogRow>, HistoryError> {
         let log = self.store.read_log(document, after, until).await?;
         joined(spawn_blocking(move || rows(log, after, until)).await)?
     }
@@ -125,7 +135,7 @@ impl Archive {
     /// [`HistoryError`]
     pub async fn state(&self, document: &DocumentId, seq: Seq) -> Result<Bytes, HistoryError> {
         let _desk = self.desks.acquire().await;
-        let rows = self.rows(document, Seq(0), seq).await?;
+        let rows = self.unpacked(document, Seq(0), seq).await?;
         let restoring = spawn_blocking(move || {
             let updates: Vec<Bytes> = rows.into_iter().map(|row| row.bytes).collect();
             let restored = Replica::restore(None, &updates);

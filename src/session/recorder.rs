@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use actix::Addr;
 use serde_json::Value;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use super::Services;
 use super::part::{Login, OpenError};
@@ -14,14 +14,11 @@ use crate::clock;
 use crate::document::actor::{DocumentActor, Listen, Tell};
 use crate::document::input::Input;
 use crate::document::load::{NotLoaded, load};
-use crate::document::tap::{Noted, What};
+use crate::document::tap::{Heard, Listener, Noted, What};
 use crate::hub::Open;
 use crate::id::{ConnectionId, Seq};
 use crate::recording::{self, Event, Header};
 use crate::store::Store;
-
-/// What may wait for whoever records. A listener that is further behind is let go.
-const QUEUE_LEN: usize = 8_192;
 
 /// Why there is no further event, or no recording at all. The texts are for people.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +46,7 @@ pub struct Recorder {
     login: Login,
     addr: Addr<DocumentActor>,
     changes: watch::Receiver<()>,
-    noted: mpsc::Receiver<Noted>,
+    heard: Heard,
     scribe: Scribe,
 }
 
@@ -69,9 +66,11 @@ impl Recorder {
         let document = login.document().clone();
         let opened = services.hub.send(Open(document.clone())).await.map_err(OpenError::from)?;
         let addr = opened.map_err(OpenError::from)?;
-        let (listener, noted) = mpsc::channel(QUEUE_LEN);
-        let listening = addr.send(Listen(listener)).await;
-        listening.map_err(OpenError::from)?;
+        let (listener, heard) = Listener::new();
+        if !addr.send(Listen(listener)).await.map_err(OpenError::from)? {
+            let why = "as many recordings of this document are running as there may be";
+            return Err(RecordError::Unavailable(why.to_owned()));
+        }
         // Listening has begun, so nothing is missed between what is read now and what is heard.
         let loaded = load(store.clone(), document.clone()).await.map_err(|e| match e {
             NotLoaded::Deleted => RecordError::Deleted,
@@ -81,7 +80,7 @@ impl Recorder {
         let mut header = Header::new(document.as_str(), "recorded live");
         header.start = (loaded.last > Seq(0)).then(|| replica.encode_full());
         let scribe = Scribe::new(clock::unix_ms(), loaded.last);
-        Ok((header, Self { login, addr, changes, noted, scribe }))
+        Ok((header, Self { login, addr, changes, heard, scribe }))
     }
 
     /// The next event.
@@ -101,7 +100,7 @@ impl Recorder {
                         return Err(LoginError::Forbidden.into());
                     }
                 }
-                noted = self.noted.recv() => {
+                noted = self.heard.next() => {
                     let noted = noted.ok_or(RecordError::Behind)?;
                     self.scribe.write(noted)?;
                 }
@@ -112,7 +111,7 @@ impl Recorder {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        self.noted.close();
+        self.heard.close();
         // The document looks again whether anybody is left.
         let addr = self.addr.clone();
         actix_web::rt::spawn(async move {
