@@ -10,6 +10,11 @@ use crate::store::{LogRecord, Segment};
 /// Added to checksums that cover the whole row. Source: `docs/storage.md`, Tables.
 const NEWER: i64 = 1 << 32;
 
+/// Whether a checksum is of the newer kind.
+pub(super) fn is_newer(sum: i64) -> bool {
+    sum >= NEWER
+}
+
 /// Of an update.
 pub(super) fn of_record(document: &DocumentId, seq: Seq, record: &LogRecord) -> i64 {
     let author = record.author.as_deref();
@@ -18,7 +23,7 @@ pub(super) fn of_record(document: &DocumentId, seq: Seq, record: &LogRecord) -> 
 
 /// Whether `sum`, of either kind, is that of an update.
 pub(super) fn is_of_row(sum: i64, document: &DocumentId, row: &LogRow) -> bool {
-    if sum < NEWER {
+    if !is_newer(sum) {
         return sum == of_bytes(document, row.seq, &row.bytes);
     }
     let author = row.author.as_deref();
@@ -60,7 +65,7 @@ pub(super) fn is_of_snapshot(
     at_ms: i64,
     bytes: &[u8],
 ) -> bool {
-    if sum < NEWER {
+    if !is_newer(sum) {
         return sum == of_bytes(document, seq, bytes);
     }
     sum == of_snapshot(document, seq, at_ms, bytes)

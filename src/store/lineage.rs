@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::load::{is_damage, unavailable};
 use super::log_writer::{Change, DocumentChange};
-use super::{AppendError, LoadError, LogRecord, Store, check_len, checksum};
+use super::{AppendError, LoadError, LogRecord, Store, check_len, checksum, snapshots};
 use crate::id::{ConnectionId, DocumentId, Seq};
 
 /// Branches kept of one document; the oldest go first.
@@ -103,7 +103,11 @@ impl Store {
             loop {
                 match rows.try_next().await {
                     Ok(Some(bytes)) if is_packed => take(Remains::Segment(&bytes)),
-                    Ok(Some(bytes)) => take(Remains::Update(&bytes)),
+                    Ok(Some(bytes)) => {
+                        // A snapshot of the newer kind is compressed.
+                        let whole = snapshots::decompress(&bytes);
+                        take(Remains::Update(whole.as_deref().unwrap_or(&bytes)));
+                    }
                     Ok(None) => break,
                     Err(error) if is_damage(&error) => {
                         tracing::warn!(document.id = %document, "damaged rows are passed over");

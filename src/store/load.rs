@@ -11,7 +11,7 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
 use super::error::result_code;
 use super::lineage::load_retired;
-use super::{LoadError, Segment, Stored, StoredLog, checksum, segments};
+use super::{LoadError, Segment, Stored, StoredLog, checksum, segments, snapshots};
 use crate::id::{ConnectionId, DocumentId, LogRow, Seq};
 
 /// One read that touches a table.
@@ -133,8 +133,13 @@ pub(super) async fn sound_snapshot(
         sqlx::query_as(SNAPSHOT).bind(row).bind(seq.0.cast_signed()).fetch_one(view).await;
     match stored {
         Ok((at_ms, bytes, sum)) => {
-            let is_sound = checksum::is_of_snapshot(sum, document, seq, at_ms, &bytes);
-            Ok(is_sound.then(|| bytes.into()))
+            if !checksum::is_of_snapshot(sum, document, seq, at_ms, &bytes) {
+                return Ok(None);
+            }
+            match checksum::is_newer(sum) {
+                true => snapshots::decompressed(bytes.into()).await,
+                false => Ok(Some(bytes.into())),
+            }
         }
         Err(error) if is_damage(&error) => Ok(None),
         Err(error) => Err(unavailable(error)),
@@ -242,7 +247,7 @@ pub(super) async fn last_row(view: &mut SqliteConnection, row: i64) -> Result<Se
 const SNAPSHOT_AT: &str = "SELECT bytes FROM snapshots JOIN documents ON documents.id = document \
      WHERE name = ?1 AND seq = ?2";
 
-/// The bytes of the snapshot at `seq`, unchecked: the caller compares them.
+/// The stored bytes of the snapshot at `seq`, unchecked: the caller compares them.
 pub(super) async fn load_snapshot(
     readers: &SqlitePool,
     document: &DocumentId,

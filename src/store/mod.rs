@@ -36,6 +36,7 @@ mod revocations;
 mod row_sums;
 mod seal;
 mod segments;
+mod snapshots;
 mod transaction;
 mod versions;
 mod wal;
@@ -303,6 +304,7 @@ impl Store {
         at_ms: i64,
     ) -> Result<(), AppendError> {
         check_len(bytes.len())?;
+        let bytes = snapshots::compressed(bytes).await?;
         let request = |change| self.request(Change::Document(document.clone(), change));
         request(DocumentChange::Snapshot { seq, bytes: bytes.clone(), at_ms }).await?;
         let stored = load::load_snapshot(&self.readers, &document, seq).await;
