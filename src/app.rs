@@ -56,10 +56,12 @@ impl App {
         let address = listener.local_addr()?;
         let store = Store::open(StoreOptions::new(&config)).await?;
         let access = Access::new(&config, keys.clone(), store.clone()).await?;
+        let archive = Archive::new(store.clone(), config.history.cache_bytes_max);
         let mut chores = vec![actix_web::rt::spawn(jwks::keep_fresh(keys))];
         let kept = &config.history;
         if let Some(policy) = Policy::of_days(kept.keep_edits_days, kept.keep_hours_days) {
-            chores.push(actix_web::rt::spawn(history::keep_thinning(store.clone(), policy)));
+            let thinning = history::keep_thinning(store.clone(), archive.clone(), policy);
+            chores.push(actix_web::rt::spawn(thinning));
         }
         let metrics = Arc::new(Metrics::new());
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -75,7 +77,6 @@ impl App {
             metrics: metrics.clone(),
         };
         let hub = Hub::new(shared, threads, config.limits.documents_live_max).start();
-        let archive = Archive::new(store.clone(), config.history.cache_bytes_max);
         let (stopping, stopped) = watch::channel(false);
         let origins = OriginRule::new(&config);
         let doors = Doors::new(&config.limits);

@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 use crate::crdt::pack::unpack;
 use crate::crdt::{Past, PastError, Replica};
 use crate::id::{DocumentId, LogRow, Seq};
-use crate::store::{LoadError, Moment, Store, StoredLog};
+use crate::store::{DocumentSummary, LoadError, Moment, Store, StoredLog};
 
 /// Pasts that are built or walked at the same time.
 const AT_ONCE: usize = 2;
@@ -52,11 +52,14 @@ pub struct Archive {
     desks: Arc<Semaphore>,
 }
 
+/// One life of a name: a document that was purged and made again is another one.
+type Life = (DocumentId, i64);
+
 /// What is kept, by when it was asked for.
 struct Shelves {
     bytes_max: usize,
     asked: u64,
-    pasts: HashMap<DocumentId, Shelf>,
+    pasts: HashMap<Life, Shelf>,
 }
 
 struct Shelf {
@@ -79,27 +82,23 @@ impl Archive {
     /// [`HistoryError`]
     pub async fn read<T: Send + 'static>(
         &self,
-        document: &DocumentId,
+        document: &DocumentSummary,
         question: impl FnOnce(&Past) -> T + Send + 'static,
     ) -> Result<T, HistoryError> {
         let _desk = self.desks.acquire().await;
-        let mut past = self.shelf(document).lock_owned().await;
-        let mut log = self.store.read_log(document, past.last(), Seq(u64::MAX)).await?;
-        if log.last < past.last() {
-            // Another document of the same name.
-            *past = Past::new();
-            log = self.store.read_log(document, Seq(0), Seq(u64::MAX)).await?;
-        }
+        let life = (document.id.clone(), document.created_at_ms);
+        let mut past = self.shelf(&life).lock_owned().await;
+        let log = self.store.read_log(&document.id, past.last(), Seq(u64::MAX)).await?;
         let answering = spawn_blocking(move || {
             extend(&mut past, log).map(|()| (question(&past), past.weight()))
         });
         match joined(answering.await)? {
             Ok((answer, bytes)) => {
-                self.shelves().weigh(document, bytes);
+                self.shelves().weigh(&life, bytes);
                 Ok(answer)
             }
             Err(e) => {
-                self.forget(document);
+                self.shelves().pasts.remove(&life);
                 Err(e)
             }
         }
@@ -160,16 +159,16 @@ impl Archive {
         }
     }
 
-    /// Lets go of what was built of a document: it is not the same any more.
+    /// Lets go of what was built of a document: it is gone.
     pub fn forget(&self, document: &DocumentId) {
-        self.shelves().pasts.remove(document);
+        self.shelves().pasts.retain(|(kept, _), _| kept != document);
     }
 
-    fn shelf(&self, document: &DocumentId) -> Arc<tokio::sync::Mutex<Past>> {
+    fn shelf(&self, life: &Life) -> Arc<tokio::sync::Mutex<Past>> {
         let mut shelves = self.shelves();
         shelves.asked += 1;
         let asked = shelves.asked;
-        let shelf = shelves.pasts.entry(document.clone()).or_insert_with(|| Shelf {
+        let shelf = shelves.pasts.entry(life.clone()).or_insert_with(|| Shelf {
             past: Arc::default(),
             bytes: 0,
             asked,
@@ -186,14 +185,14 @@ impl Archive {
 
 impl Shelves {
     /// Notes what a past weighs, and lets go of those that nobody has asked for longest.
-    fn weigh(&mut self, document: &DocumentId, bytes: usize) {
-        if let Some(shelf) = self.pasts.get_mut(document) {
+    fn weigh(&mut self, life: &Life, bytes: usize) {
+        if let Some(shelf) = self.pasts.get_mut(life) {
             shelf.bytes = bytes;
         }
         let mut all: usize = self.pasts.values().map(|shelf| shelf.bytes).sum();
         while all > self.bytes_max {
             let oldest = self.pasts.iter().min_by_key(|(_, shelf)| shelf.asked);
-            let Some(oldest) = oldest.map(|(document, _)| document.clone()) else { break };
+            let Some(oldest) = oldest.map(|(life, _)| life.clone()) else { break };
             all -= self.pasts.remove(&oldest).map_or(0, |shelf| shelf.bytes);
         }
     }

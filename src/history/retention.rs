@@ -15,6 +15,7 @@ use crate::crdt::{Replica, RestoreError};
 use crate::id::{DocumentId, LogRow, Seq};
 use crate::store::{AppendError, LoadError, Store};
 
+use super::archive::Archive;
 use super::packer::{PackerError, segments_of};
 
 /// Stretches of this length are kept of what is older than [`Policy::edits`].
@@ -81,13 +82,14 @@ impl Policy {
 }
 
 /// Thins all documents by a policy, again and again.
-pub async fn keep_thinning(store: Store, policy: Policy) {
+pub async fn keep_thinning(store: Store, archive: Archive, policy: Policy) {
     loop {
         let now_ms = clock::unix_ms();
         let thinned = each_document(&store, async |document| {
             match thin(&store, document, policy, now_ms, false).await {
                 Ok(None) => {}
                 Ok(Some(Thinning { rows_before, rows_after, .. })) => {
+                    archive.forget(document);
                     info!(document.id = %document, rows_before, rows_after, "history thinned");
                 }
                 Err(e) => warn!(document.id = %document, reason = %e, "history not thinned"),

@@ -124,7 +124,7 @@ pub(super) async fn content(
     Ok(match format {
         Format::Text => {
             let read = move |past: &Past| past.text(seq, root.as_deref());
-            let text = site.archive.read(&document.id, read).await?;
+            let text = site.archive.read(&document, read).await?;
             answer.insert_header((CONTENT_TYPE, "text/plain; charset=utf-8")).body(text)
         }
         Format::Update => {
@@ -132,7 +132,7 @@ pub(super) async fn content(
             answer.insert_header((CONTENT_TYPE, "application/octet-stream")).body(update)
         }
         Format::Json => {
-            let json = site.archive.read(&document.id, move |past: &Past| past.json(seq)).await?;
+            let json = site.archive.read(&document, move |past: &Past| past.json(seq)).await?;
             answer.json(root.map_or_else(|| json.clone(), |root| json[root].clone()))
         }
     })
@@ -193,7 +193,7 @@ pub(super) async fn timeline(
     let gap_ms = i64::try_from(gap_s.unwrap_or(GAP_S).saturating_mul(1_000)).unwrap_or(i64::MAX);
     let limit = limit.unwrap_or(BURSTS_MAX).clamp(1, BURSTS_MAX);
     let read = move |past: &Past| bursts_of(past.edits(), gap_ms);
-    let bursts: Vec<Burst> = site.archive.read(&document.id, read).await?;
+    let bursts: Vec<Burst> = site.archive.read(&document, read).await?;
     let older = |burst: &&Burst| cursor.is_none_or(|cursor| burst.last.0 < cursor);
     let mut shown = bursts.iter().rev().filter(older);
     let page: Vec<ShownBurst> = shown.by_ref().take(limit).map(ShownBurst::from).collect();
@@ -261,7 +261,7 @@ pub(super) async fn changes(
     let Span { from, to, root } = query(&request)?;
     let (from, to) = span(&site, &document, from.as_deref(), to.as_deref()).await?;
     let read = move |past: &Past| past.changes(from, to, root.as_deref());
-    let changes = site.archive.read(&document.id, read).await?;
+    let changes = site.archive.read(&document, read).await?;
     let last = changes.len().saturating_sub(1);
     let pieces = changes.into_iter().enumerate();
     let pieces = pieces.map(|(at, change)| Piece::of(change, at > 0, at < last));
@@ -300,7 +300,7 @@ pub(super) async fn authors(
     let Authors { root, seq, at, version } = query(&request)?;
     let seq = When { seq, at, version }.find(&site, &document).await?;
     let read = move |past: &Past| past.spans(seq, root.as_deref());
-    let spans = site.archive.read(&document.id, read).await?;
+    let spans = site.archive.read(&document, read).await?;
     let spans = spans.into_iter().map(|span| Written {
         author: (&span.author).into(),
         first: span.first.0,
