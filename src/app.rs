@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::document::actor::Shared;
 use crate::document::core::CoreLimits;
 use crate::history::{self, Archive, Policy};
-use crate::http::{self, Doors, Proxies, Site};
+use crate::http::{self, Doors, Proxies, Site, Turns};
 use crate::hub::{DocumentThreads, FlushAll, Hub};
 use crate::metrics::Metrics;
 use crate::session::Services;
@@ -84,7 +84,8 @@ impl App {
         let request_timeout = Duration::from_millis(config.timing.request_timeout_ms);
         let services = Services::new(hub.clone(), access, config, metrics.clone(), stopped);
         let services = Arc::new(services);
-        let site = Site { services, store: store.clone(), archive, origins, proxies, doors };
+        let turns = Turns::new();
+        let site = Site { services, store: store.clone(), archive, turns, origins, proxies, doors };
         let server = HttpServer::new(move || {
             let app = HttpApp::new().app_data(web::Data::new(site.clone()));
             app.configure(|config| http::routes(&site, config))

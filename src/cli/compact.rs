@@ -47,6 +47,10 @@ pub(super) fn run(compact: &Compact) -> anyhow::Result<()> {
     let before = std::fs::metadata(database)
         .map_err(|e| anyhow::anyhow!("{}: {e}", database.display()))?
         .len();
+    anyhow::ensure!(before > 0, "{} is empty, and no database", database.display());
+    if let (Some(edits), Some(hours)) = (keep_edits, keep_hours) {
+        anyhow::ensure!(hours > edits, "--keep-hours must be longer than --keep-edits");
+    }
     let config = Config { database: database.clone(), ..Config::default() };
     actix_web::rt::System::new().block_on(async {
         let store = Store::open(StoreOptions::new(&config)).await?;
@@ -89,6 +93,9 @@ pub(super) fn run(compact: &Compact) -> anyhow::Result<()> {
             store.compact().await?;
         }
         store.close().await;
+        if *dry_run {
+            return super::say("nothing was changed\n");
+        }
         super::say(&format!(
             "packed {} updates of {} documents; {} had {before} bytes and has {}\n",
             done.1,

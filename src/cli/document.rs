@@ -56,6 +56,17 @@ struct Span {
     to: Option<String>,
 }
 
+/// Where a long list goes on.
+#[derive(Debug, Args)]
+struct Page {
+    /// What the answer before says as `next`
+    #[arg(long)]
+    cursor: Option<String>,
+    /// So many at most [default: 1000]
+    #[arg(long, value_name = "NUMBER")]
+    limit: Option<u32>,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Format {
     Text,
@@ -80,7 +91,14 @@ enum Action {
         out: Option<PathBuf>,
     },
     /// Who was at it when, newest first
-    History { name: String },
+    History {
+        name: String,
+        #[command(flatten)]
+        page: Page,
+        /// Seconds of rest that end a burst of work [default: 300]
+        #[arg(long, value_name = "SECONDS")]
+        gap: Option<u64>,
+    },
     /// What is different between two moments
     Changes {
         name: String,
@@ -94,7 +112,11 @@ enum Action {
         when: When,
     },
     /// Moments that are kept
-    Versions { name: String },
+    Versions {
+        name: String,
+        #[command(flatten)]
+        page: Page,
+    },
     /// Give a moment a name
     Name {
         name: String,
@@ -206,10 +228,16 @@ impl Action {
                 parts.push(("root", root));
                 get(&name, format!("/content{}", query(parts)))
             }
-            Self::History { name } => get(&name, "/history".into()),
+            Self::History { name, page, gap } => {
+                let mut parts = page.parts();
+                parts.push(("gap_s", gap.map(|gap| gap.to_string())));
+                get(&name, format!("/history{}", query(parts)))
+            }
             Self::Changes { name, span } => get(&name, format!("/changes{}", query(span.parts()))),
             Self::Authors { name, when } => get(&name, format!("/authors{}", query(when.parts()))),
-            Self::Versions { name } => get(&name, "/versions".into()),
+            Self::Versions { name, page } => {
+                get(&name, format!("/versions{}", query(page.parts())))
+            }
             Self::Name { name, label, when } => {
                 let mut body = when.body();
                 body["name"] = label.into();
@@ -272,6 +300,12 @@ impl When {
             }
         }
         body
+    }
+}
+
+impl Page {
+    fn parts(self) -> Vec<(&'static str, Option<String>)> {
+        vec![("cursor", self.cursor), ("limit", self.limit.map(|limit| limit.to_string()))]
     }
 }
 

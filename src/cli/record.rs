@@ -42,10 +42,10 @@ pub(super) struct Record {
     #[arg(long, conflicts_with = "duration")]
     stored: bool,
     /// With --stored: the first update, by its number or a time as 2026-11-23T10:00:00Z
-    #[arg(long, value_name = "MOMENT", requires = "stored")]
+    #[arg(long, value_name = "MOMENT")]
     from: Option<String>,
     /// With --stored: the last update
-    #[arg(long, value_name = "MOMENT", requires = "stored")]
+    #[arg(long, value_name = "MOMENT")]
     to: Option<String>,
 }
 
@@ -60,6 +60,9 @@ pub(super) fn run(record: Record) -> anyhow::Result<()> {
 
 impl Record {
     async fn copy(&self, out: &mut Packed) -> anyhow::Result<()> {
+        if !self.stored && (self.from.is_some() || self.to.is_some()) {
+            bail!("--from and --to need --stored: a live recording begins now");
+        }
         let path = document_path(&self.document);
         let path = match self.stored {
             true => format!("{path}/recording{}", self.span()),

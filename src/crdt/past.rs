@@ -151,6 +151,15 @@ impl Past {
         self.rows.last().map_or(Seq(0), |row| row.seq)
     }
 
+    /// The row that holds what came as `seq`, and the one before it; 0 is before all of them. Of a log
+    /// that was thinned it is the end of a stretch.
+    pub fn row_of(&self, seq: Seq) -> (Seq, Seq) {
+        let place = self.rows.partition_point(|row| row.seq < seq);
+        let at = |place: usize| self.rows.get(place).map_or(Seq(0), |row| row.seq);
+        let before = place.checked_sub(1).map_or(Seq(0), at);
+        (before, at(place))
+    }
+
     /// Bytes of memory that it takes, about.
     pub fn weight(&self) -> usize {
         self.items.weight() + self.rows.capacity() * size_of::<Row>() + self.authors.len() * 128

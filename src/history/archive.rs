@@ -28,6 +28,18 @@ pub enum HistoryError {
     /// It is read, and does not make sense.
     #[error("the history of this document cannot be read: {0}")]
     Damaged(String),
+    /// Thinning has put the moment together with others.
+    #[error(
+        "the moment {asked} was thinned away; the nearest that are kept are {before} and {after}"
+    )]
+    Thinned {
+        /// What was asked for.
+        asked: Seq,
+        /// The last one before it; 0 is the empty document.
+        before: Seq,
+        /// The first one after it.
+        after: Seq,
+    },
     /// The log does not reach so far.
     #[error("the document's log ends at {last}, there is no {asked}")]
     Beyond {
@@ -102,6 +114,18 @@ impl Archive {
                 Err(e)
             }
         }
+    }
+
+    /// Whether a place of the log up to its end is a moment that can be read.
+    ///
+    /// # Errors
+    /// [`HistoryError::Thinned`]
+    pub async fn check(&self, document: &DocumentSummary, seq: Seq) -> Result<(), HistoryError> {
+        if seq == Seq(0) || seq == document.last {
+            return Ok(());
+        }
+        let (before, after) = self.read(document, move |past| past.row_of(seq)).await?;
+        if after == seq { Ok(()) } else { Err(HistoryError::Thinned { asked: seq, before, after }) }
     }
 
     /// The rows after `after`, up to and with `until`.

@@ -101,6 +101,7 @@ pub(super) async fn merge(
 ) -> Result<HttpResponse, Problem> {
     let (caller, document) = writer(&request, &site).await?;
     let (branch, bytes) = find(&site, &document.id, &path.1).await?;
+    let _turn = site.turns.of(&document.id).await;
     let live = read_state(&site.services, seat(&site, &caller, &document.id)?).await?;
     let client = new_client()?;
     let merging = read(move || {

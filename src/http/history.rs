@@ -10,7 +10,7 @@ use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::caller::admitted;
 use super::documents::document_in;
@@ -39,6 +39,7 @@ const GAP_S: u64 = 300;
 #[serde(deny_unknown_fields)]
 pub(super) struct When {
     seq: Option<u64>,
+    #[serde(default, deserialize_with = "moment")]
     at: Option<String>,
     version: Option<String>,
 }
@@ -89,7 +90,10 @@ impl When {
         let id = &document.id;
         match (self.seq, &self.at, &self.version) {
             (None, None, None) => Ok(document.last),
-            (Some(seq), None, None) if Seq(seq) <= document.last => Ok(Seq(seq)),
+            (Some(seq), None, None) if Seq(seq) <= document.last => {
+                site.archive.check(document, Seq(seq)).await?;
+                Ok(Seq(seq))
+            }
             (Some(seq), None, None) => {
                 Err(HistoryError::Beyond { asked: Seq(seq), last: document.last }.into())
             }
@@ -374,6 +378,23 @@ async fn place(site: &Site, document: &DocumentSummary, moment: &str) -> Result<
     when.find(site, document).await
 }
 
+/// A moment in a JSON body: as in a query, or as a number.
+///
+/// # Errors
+/// It is neither.
+pub(super) fn moment<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a moment is a number or a text")]
+    enum Said {
+        Number(i64),
+        Text(String),
+    }
+    Ok(Option::<Said>::deserialize(from)?.map(|said| match said {
+        Said::Number(number) => number.to_string(),
+        Said::Text(text) => text,
+    }))
+}
+
 /// A time in unix milliseconds or as RFC 3339.
 fn unix_ms(text: &str) -> Result<i64, Problem> {
     if let Ok(ms) = text.parse() {
@@ -424,7 +445,9 @@ impl From<HistoryError> for Problem {
     fn from(e: HistoryError) -> Self {
         match e {
             HistoryError::Log(e) => e.into(),
-            HistoryError::Beyond { .. } => Self::new(StatusCode::NOT_FOUND, e.to_string()),
+            HistoryError::Beyond { .. } | HistoryError::Thinned { .. } => {
+                Self::new(StatusCode::NOT_FOUND, e.to_string())
+            }
             HistoryError::Damaged(_) => Self::unavailable(&e),
         }
     }

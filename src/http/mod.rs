@@ -12,6 +12,7 @@ mod limits;
 mod problem;
 mod recordings;
 mod sharing;
+mod turns;
 mod upgrade;
 mod versions;
 mod y_sweet;
@@ -29,6 +30,7 @@ use crate::store::Store;
 
 pub use caller::{Proxies, ProxyError};
 pub use limits::{Doors, NoPlace, Place};
+pub use turns::Turns;
 
 /// Seconds for which a browser remembers what it may ask from another origin.
 const PREFLIGHT_AGE_S: usize = 3600;
@@ -42,6 +44,8 @@ pub struct Site {
     pub store: Store,
     /// For what documents were.
     pub archive: Archive,
+    /// Edits that the server makes of what it has read.
+    pub turns: Turns,
     /// Which pages may connect.
     pub origins: OriginRule,
     /// Which proxies are believed.

@@ -10,13 +10,13 @@ use tracing::info;
 
 use super::caller::admitted;
 use super::documents::document_in;
-use super::history::{When, present, private, span, summary};
+use super::history::{When, moment, present, private, span, summary};
 use super::problem::Problem;
 use super::{Site, body, query};
 use crate::access::{self, Caller};
 use crate::clock;
 use crate::crdt::{Author, reshape, revert as revert_rows};
-use crate::id::{DocumentId, Seq};
+use crate::id::{ConnectionId, DocumentId, LogRow, Seq};
 use crate::level::Level;
 use crate::session::{Login, apply_update, read_state};
 use crate::store::{DocumentSummary, Version, VersionKind};
@@ -70,6 +70,7 @@ pub(super) struct Page {
 pub(super) struct NewVersion {
     name: String,
     seq: Option<u64>,
+    #[serde(default, deserialize_with = "moment")]
     at: Option<String>,
 }
 
@@ -86,6 +87,7 @@ pub(super) struct Renamed {
 pub(super) struct Copy {
     to: String,
     seq: Option<u64>,
+    #[serde(default, deserialize_with = "moment")]
     at: Option<String>,
     version: Option<String>,
 }
@@ -98,7 +100,9 @@ pub(super) struct Revert {
     author: Option<String>,
     /// Where there was no login: a connection.
     connection: Option<u64>,
+    #[serde(default, deserialize_with = "moment")]
     from: Option<String>,
+    #[serde(default, deserialize_with = "moment")]
     to: Option<String>,
     /// Only say what would happen.
     #[serde(default)]
@@ -183,6 +187,7 @@ pub(super) async fn restore(
     let (caller, document) = writer(&request, &site).await?;
     let when: When = body::json(payload, &site).await?;
     let seq = when.find(&site, &document).await?;
+    let _turn = site.turns.of(&document.id).await;
     let past = site.archive.state(&document.id, seq).await?;
     let live = read_state(&site.services, seat(&site, &caller, &document.id)?).await?;
     let client = new_client()?;
@@ -243,20 +248,21 @@ pub(super) async fn revert(
     let Revert { author, connection, from, to, dry_run } = body::json(payload, &site).await?;
     let author = match (author, connection) {
         (Some(subject), None) => Author::User(subject.into()),
-        (None, Some(connection)) => Author::Connection(crate::id::ConnectionId(connection)),
+        (None, Some(connection)) => Author::Connection(ConnectionId(connection)),
         _ => return Err(Problem::bad("say either author or connection")),
     };
     let (from, to) = span(&site, &document, from.as_deref(), to.as_deref()).await?;
+    let _turn = site.turns.of(&document.id).await;
     let rows = site.archive.rows(&document.id, Seq(0), document.last).await?;
     let live = read_state(&site.services, seat(&site, &caller, &document.id)?).await?;
     let client = new_client()?;
     let reverting = web::block(move || {
-        let chosen =
-            |row: &crate::id::LogRow| from <= row.seq && row.seq <= to && Author::of(row) == author;
-        revert_rows(&live, &rows, chosen, client)
+        let chosen = |row: &LogRow| from <= row.seq && row.seq <= to && Author::of(row) == author;
+        let edits = rows.iter().filter(|row| chosen(row)).count();
+        revert_rows(&live, &rows, chosen, client).map(|reverted| (edits, reverted))
     });
     let reverted = reverting.await.map_err(|e| Problem::internal(&e))?;
-    let reverted = reverted.map_err(|e| impossible(&e))?;
+    let (edits, reverted) = reverted.map_err(|e| impossible(&e))?;
     let mut before = None;
     if let Some(update) = reverted.update.filter(|_| !dry_run) {
         let (name, kind) = (String::new(), VersionKind::Restore);
@@ -266,6 +272,7 @@ pub(super) async fn revert(
     }
     let body = serde_json::json!({
         "dry_run": dry_run,
+        "edits": edits,
         "removed_characters": reverted.inserted_removed,
         "restored_characters": reverted.deleted_restored,
         "cannot": reverted.cannot,

@@ -71,6 +71,7 @@ pub(super) struct Opened {
 pub(super) async fn open(options: &StoreOptions, tuning: Tuning) -> Result<Opened, OpenError> {
     let path = make_file(&options.path)?;
     let lock = take_lock(&path)?;
+    refuse_stray_wal(&path)?;
     let connect = connect_options(&path, &tuning);
     let database_error =
         |error: sqlx::Error| OpenError::Database { path: path.clone(), why: error.to_string() };
@@ -113,6 +114,21 @@ async fn fold_in_wal(writer: &mut SqliteConnection) {
     if let Err(error) = folded {
         tracing::warn!(%error, "the WAL stays beside the database for now");
     }
+}
+
+/// SQLite removes a WAL that lies beside an empty file, and with it every commit in it.
+pub(super) fn refuse_stray_wal(path: &Path) -> Result<(), OpenError> {
+    let len = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
+    let wal = seal::beside(path, "-wal");
+    if len(path) > 0 || len(&wal) == 0 {
+        return Ok(());
+    }
+    let why = format!(
+        "it is empty, but {} beside it is not; both are left as they are. Put the database that the \
+         WAL belongs to in its place, or move the WAL away",
+        wal.display()
+    );
+    Err(OpenError::Database { path: path.to_owned(), why })
 }
 
 /// Makes directory and file if they are missing; gives the path without links, the same for

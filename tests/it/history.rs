@@ -263,6 +263,14 @@ async fn packed_history_is_read_as_before_and_a_thinned_one_at_its_ends() {
     let server = Server::start_at(home, |_| {});
     let text: String = (1..=60).map(|number| format!("{number} ")).collect();
     assert_eq!(get(&server, "content").await.text(), text);
+    // The moment is gone: nothing else is shown in its place, and nothing is restored.
+    let path = "/api/v1/documents/plan";
+    let gone = server.get(&format!("{path}/content?seq=20")).await;
+    assert_eq!(gone.status, 404);
+    assert!(gone.text().contains("nearest that are kept are 0 and 59"), "{}", gone.text());
+    let refused = server.ask("POST", &format!("{path}/restore"), "", r#"{"seq":20}"#).await;
+    assert_eq!(refused.status, 404);
+    assert_eq!(get(&server, "content?at=0").await.text(), "");
 }
 
 #[actix::test]
@@ -316,4 +324,18 @@ async fn a_damaged_database_is_told_apart_from_a_sound_one() {
     assert!(faults.contains("is not as it was sealed"), "{faults}");
     assert!(faults.contains("document \"plan\": update 2 does not match"), "{faults}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("is not sound"));
+}
+
+#[actix::test]
+async fn a_moment_that_is_restored_twice_at_once_comes_back_once() {
+    let server = Server::start(|_| {});
+    let _here = written(&server).await;
+    post(&server, "restore", json!({ "seq": 0 })).await;
+    assert_eq!(get(&server, "content").await.text(), "");
+    let restores = (0..8).map(|_| post(&server, "restore", json!({ "seq": 4 })));
+    let answers = futures_util::future::join_all(restores).await;
+    assert_eq!(answers.iter().filter(|answer| answer["changed"] == true).count(), 1, "{answers:?}");
+    assert_eq!(get(&server, "content").await.text(), "one two three four");
+    let by_time = post(&server, "restore", json!({ "at": 0 })).await;
+    assert_eq!((&by_time["changed"], &by_time["restored"]), (&json!(true), &json!(0)));
 }

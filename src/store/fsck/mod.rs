@@ -18,7 +18,7 @@ use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use super::load::{self, Range, SEQ_MAX, unavailable};
-use super::open::Nature;
+use super::open::{Nature, refuse_stray_wal};
 use super::seal::{self, Seal};
 use super::{LoadError, OpenError, StoredLog};
 use crate::id::{DocumentId, Seq};
@@ -84,6 +84,7 @@ impl Fsck {
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
         let path = fs::canonicalize(path)
             .map_err(|source| OpenError::File { path: path.to_owned(), source })?;
+        refuse_stray_wal(&path)?;
         let (is_running, lock) = match lock(&path)? {
             Lock::Theirs => (true, None),
             Lock::Ours(lock) => (false, lock),

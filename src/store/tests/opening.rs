@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::*;
+use crate::store::fsck::Fsck;
 
 #[tokio::test]
 async fn files_are_private_and_directories_are_made() {
@@ -95,5 +96,21 @@ async fn the_writer_is_set_up_as_its_durability_says() {
                 .unwrap();
             assert_eq!(found, expected, "{pragma}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_wal_beside_an_empty_file_is_left_alone() {
+    let place = Place::new();
+    let wal = place.0.path().join("notes.db-wal");
+    std::fs::write(place.database(), "").unwrap();
+    std::fs::write(&wal, "commits of a killed server").unwrap();
+    for error in [
+        Store::open(place.options(Durability::Disk)).await.err().map(|error| error.to_string()),
+        Fsck::open(&place.database()).await.err().map(|error| error.to_string()),
+    ] {
+        let error = error.expect("it is refused");
+        assert!(error.contains("is empty, but"), "{error}");
+        assert_eq!(std::fs::read_to_string(&wal).unwrap(), "commits of a killed server");
     }
 }
