@@ -84,8 +84,17 @@ impl App {
         let request_timeout = Duration::from_millis(config.timing.request_timeout_ms);
         let services = Services::new(hub.clone(), access, config, metrics.clone(), stopped);
         let services = Arc::new(services);
-        let turns = Turns::new();
-        let site = Site { services, store: store.clone(), archive, turns, origins, proxies, doors };
+        let (exports, turns) = (http::exports(), Turns::new());
+        let site = Site {
+            services,
+            store: store.clone(),
+            archive,
+            exports,
+            turns,
+            origins,
+            proxies,
+            doors,
+        };
         let server = HttpServer::new(move || {
             let app = HttpApp::new().app_data(web::Data::new(site.clone()));
             app.configure(|config| http::routes(&site, config))

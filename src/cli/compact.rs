@@ -9,7 +9,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::document::input::Loaded;
 use crate::document::load::{NotLoaded, load};
-use crate::history::{Policy, ThinError, each_document, pack_document, thin};
+use crate::history::{Policy, each_document, pack_document, thin};
 use crate::id::DocumentId;
 use crate::store::{LoadError, Store, StoreOptions};
 
@@ -54,16 +54,19 @@ pub(super) fn run(compact: &Compact) -> anyhow::Result<()> {
     let config = Config { database: database.clone(), ..Config::default() };
     actix_web::rt::System::new().block_on(async {
         let store = Store::open(StoreOptions::new(&config)).await?;
+        let mut failures = 0_u64;
         let mut done = (0_u64, 0_u64);
         if !dry_run {
             each_document(&store, async |document| {
                 // What is not in a snapshot yet is not packed.
                 let snapshot = take_snapshot(&store, document).await;
-                let _ = snapshot.inspect_err(|e| eprintln!("document \"{document}\": {e}"));
+                failures += u64::from(said(document, snapshot).is_none());
                 let packed = pack_document(&store, document, true).await;
                 done.0 += 1;
-                done.1 +=
-                    packed.inspect_err(|e| eprintln!("document \"{document}\": {e}")).unwrap_or(0);
+                match said(document, packed) {
+                    Some(rows) => done.1 += rows,
+                    None => failures += 1,
+                }
                 super::progress(&format!("{} documents, {} updates packed", done.0, done.1));
                 Ok::<_, LoadError>(())
             })
@@ -73,8 +76,10 @@ pub(super) fn run(compact: &Compact) -> anyhow::Result<()> {
         if let Some(edits) = keep_edits {
             let policy = Policy { edits: Some(*edits), hours: *keep_hours };
             each_document(&store, async |document| {
-                let thinned = thin(&store, document, policy, clock::unix_ms(), *dry_run).await?;
-                if let Some(thinned) = thinned {
+                let thinned = thin(&store, document, policy, clock::unix_ms(), *dry_run).await;
+                let thinned = said(document, thinned);
+                failures += u64::from(thinned.is_none());
+                if let Some(Some(thinned)) = thinned {
                     let would = if *dry_run { "would leave" } else { "left" };
                     let line = format!(
                         "document \"{document}\": {} updates {would} {}, {} bytes {would} {}\n",
@@ -85,7 +90,7 @@ pub(super) fn run(compact: &Compact) -> anyhow::Result<()> {
                     );
                     print!("{line}");
                 }
-                Ok::<_, ThinError>(())
+                Ok::<_, LoadError>(())
             })
             .await?;
         }
@@ -93,6 +98,10 @@ pub(super) fn run(compact: &Compact) -> anyhow::Result<()> {
             store.compact().await?;
         }
         store.close().await;
+        anyhow::ensure!(
+            failures == 0,
+            "not everything could be done, see above; what could not is as it was (coscribe fsck says more)"
+        );
         if *dry_run {
             return super::say("nothing was changed\n");
         }
@@ -104,6 +113,11 @@ pub(super) fn run(compact: &Compact) -> anyhow::Result<()> {
             size(),
         ))
     })
+}
+
+/// The result, or a line that says why there is none.
+fn said<T, E: std::fmt::Display>(document: &DocumentId, result: Result<T, E>) -> Option<T> {
+    result.inspect_err(|e| eprintln!("document \"{document}\": {e}")).ok()
 }
 
 /// Takes a snapshot of all that the log has, unless there is one.

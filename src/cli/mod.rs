@@ -27,7 +27,6 @@ use crate::config::{Anonymous, Config, ConfigError, Durability, LogFormat};
 #[command(after_help = "Examples:
   coscribe                                   serve on http://127.0.0.1:4110, database coscribe.db
   coscribe --listen 0.0.0.0:80 --anonymous write   let everybody in the network write
-  coscribe serve --auth-secret-file secret       whoever has a token that `coscribe token` made
   coscribe serve --database /var/lib/notes.db --log-format json
   coscribe record minutes --out m.jsonl      record what people do in a document
   coscribe replay session.jsonl              play a recorded session again, as a test

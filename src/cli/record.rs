@@ -70,6 +70,9 @@ impl Record {
         };
         let mut lines = self.remote.follow(&path).await?;
         let end = self.duration.map(|duration| Instant::now() + duration);
+        if !self.stored && self.out.is_some() {
+            eprintln!("recording what happens in {:?}; Ctrl-C ends it", self.document);
+        }
         let mut cut = Vec::new();
         loop {
             let piece = tokio::select! {

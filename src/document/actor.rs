@@ -247,6 +247,7 @@ impl DocumentActor {
                 if why != Ending::Deleted {
                     warn!(document.id = %self.id, reason = %why, "document cannot be served");
                 }
+                self.taps = Taps::default();
                 self.failed = Some(Denied(why));
                 ctx.run_later(FAILED_STAYS, |actor, ctx| actor.stop(ctx));
             }

@@ -298,8 +298,11 @@ impl Core {
         let Some(aside) = self.lineage.aside.get_mut(&session) else { return };
         let author = aside.about.user.as_ref().and_then(|user| user.subject.clone());
         let extent = Extent::new(author.clone(), &update.summary);
-        let replaces = self.lineage.kept.iter().rev().find(|kept| extent.continues(&kept.extent));
-        let replaces = replaces.map(|kept| kept.id.clone());
+        // Taken off until it is on disk: another copy that continues the same one, and comes meanwhile,
+        // must not take the place of what this one brings.
+        let kept = &mut self.lineage.kept;
+        let replaces = kept.iter().rposition(|kept| extent.continues(&kept.extent));
+        let replaces = replaces.map(|place| kept.remove(place).id);
         aside.until = None;
         aside.extent = Some(extent).filter(Extent::is_small);
         aside.bytes = len;

@@ -11,12 +11,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::info;
 
-use super::history::{Format, present, private};
+use super::caller::admitted;
+use super::documents::document_in;
+use super::history::{Format, past_of, private};
 use super::problem::Problem;
 use super::versions::{new_client, seat, writer};
 use super::{Site, query};
-use crate::crdt::{Page, Past, append_lines, to_json};
-use crate::id::{DocumentId, LogRow, Seq};
+use crate::crdt::{Page, append_lines, to_json};
+use crate::id::{DocumentId, Seq};
 use crate::level::Level;
 use crate::session::{apply_update, read_state};
 use crate::store::Branch;
@@ -50,8 +52,8 @@ pub(super) async fn list(
     request: HttpRequest,
     site: web::Data<Site>,
 ) -> Result<HttpResponse, Problem> {
-    let document = present(&request, &site, Level::Write).await?;
-    let branches = site.store.branches(&document.id).await?;
+    let document = named(&request, &site, Level::Write).await?;
+    let branches = site.store.branches(&document).await?;
     let shown: Vec<Shown<'_>> = branches.iter().map(Shown::from).collect();
     Ok(private(HttpResponse::Ok()).json(serde_json::json!({ "branches": shown })))
 }
@@ -62,13 +64,13 @@ pub(super) async fn content(
     site: web::Data<Site>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let document = present(&request, &site, Level::Write).await?;
+    let document = named(&request, &site, Level::Write).await?;
     let Content { format } = query(&request)?;
-    let (branch, bytes) = find(&site, &document.id, &path.1).await?;
+    let (_, bytes) = find(&site, &document, &path.1).await?;
     let mut answer = private(HttpResponse::Ok());
     Ok(match format.unwrap_or_default() {
         Format::Text => {
-            let text = read(move || text_of(&branch, bytes)).await?;
+            let text = read(move || text_of(bytes)).await?;
             answer.insert_header((CONTENT_TYPE, "text/plain; charset=utf-8")).body(text)
         }
         Format::Json => answer.json(read(move || json_of(&bytes)).await?),
@@ -84,12 +86,12 @@ pub(super) async fn delete(
     site: web::Data<Site>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let document = present(&request, &site, Level::Admin).await?;
-    let (branch, _) = find(&site, &document.id, &path.1).await?;
+    let document = named(&request, &site, Level::Admin).await?;
+    let (branch, _) = find(&site, &document, &path.1).await?;
     if !site.store.delete_branch(branch.id).await? {
         return Err(Problem::absent("branch"));
     }
-    info!(document.id = %document.id, branch.id = path.1, "branch deleted");
+    info!(document.id = %document, branch.id = path.1, "branch deleted");
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -100,13 +102,13 @@ pub(super) async fn merge(
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let (caller, document) = writer(&request, &site).await?;
-    let (branch, bytes) = find(&site, &document.id, &path.1).await?;
+    let (_, bytes) = find(&site, &document.id, &path.1).await?;
     let _turn = site.turns.of(&document.id).await;
     let live = read_state(&site.services, seat(&site, &caller, &document.id)?).await?;
     let client = new_client()?;
     let merging = read(move || {
         let Some((root, page)) = main_root(&json_of(&bytes)?) else { return Ok(None) };
-        let (there, brought) = (text_of(&branch, live.clone())?, text_of(&branch, bytes)?);
+        let (there, brought) = (text_of(live.clone())?, text_of(bytes)?);
         let lines = missing(&there, &brought);
         if lines.is_empty() {
             return Ok(None);
@@ -120,6 +122,13 @@ pub(super) async fn merge(
     }
     let body = serde_json::json!({ "lines": lines.unwrap_or(0) });
     Ok(private(HttpResponse::Ok()).json(body))
+}
+
+/// The document that is named, whether it is there or not: branches outlive it.
+async fn named(request: &HttpRequest, site: &Site, level: Level) -> Result<DocumentId, Problem> {
+    let document = document_in(request)?;
+    admitted(request, site, &document, level).await?;
+    Ok(document)
 }
 
 async fn find(site: &Site, document: &DocumentId, id: &str) -> Result<(Branch, Bytes), Problem> {
@@ -140,11 +149,8 @@ fn json_of(bytes: &[u8]) -> Result<Value, String> {
     to_json(bytes).map_err(|e| e.to_string())
 }
 
-fn text_of(branch: &Branch, bytes: Bytes) -> Result<String, String> {
-    let (at_ms, connection) = (branch.at_ms, branch.connection);
-    let row = LogRow { seq: Seq(1), at_ms, author: None, connection, bytes };
-    let mut past = Past::new();
-    past.extend(&[row]).map_err(|e| e.to_string())?;
+fn text_of(bytes: Bytes) -> Result<String, String> {
+    let past = past_of(bytes).map_err(|e| e.to_string())?;
     Ok(past.text(Seq(1), None))
 }
 

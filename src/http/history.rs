@@ -10,6 +10,7 @@ use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::caller::admitted;
@@ -17,8 +18,10 @@ use super::documents::document_in;
 use super::problem::Problem;
 use super::{Site, query};
 use crate::crdt::{Author, Change, ChangeKind, Past};
+use crate::document::input::Loaded;
+use crate::document::load::{NotLoaded, load};
 use crate::history::{Burst, HistoryError, timeline as bursts_of};
-use crate::id::{DocumentId, Seq};
+use crate::id::{ConnectionId, DocumentId, LogRow, Seq};
 use crate::level::Level;
 use crate::store::DocumentSummary;
 
@@ -116,7 +119,15 @@ pub(super) async fn content(
     let (when, format) = (When { seq, at, version }, format.unwrap_or_default());
     let level = if when.is_past() { Level::Write } else { Level::Read };
     let document = present(&request, &site, level).await?;
-    let seq = when.find(&site, &document).await?;
+    let (seq, now) = match when.is_past() {
+        true => (when.find(&site, &document).await?, None),
+        // The newest moment needs no history: whoever may only read builds none, and damage in what is
+        // packed keeps nobody from it.
+        false => {
+            let (seq, state) = newest(&site, &document.id).await?;
+            (seq, Some(state))
+        }
+    };
     let tag = tag(&document, seq, &format!("{format:?}"), root.as_deref());
     if is_known(&request, &tag) {
         return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
@@ -125,21 +136,60 @@ pub(super) async fn content(
     answer.insert_header((ETAG, tag)).insert_header((SEQ, seq.0));
     answer.insert_header((CACHE_CONTROL, "private, no-cache"));
     answer.insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
-    Ok(match format {
-        Format::Text => {
-            let read = move |past: &Past| past.text(seq, root.as_deref());
-            let text = site.archive.read(&document, read).await?;
-            answer.insert_header((CONTENT_TYPE, "text/plain; charset=utf-8")).body(text)
+    if format == Format::Update {
+        let update = match now {
+            Some(state) => state,
+            None => site.archive.state(&document.id, seq).await?,
+        };
+        return Ok(answer.insert_header((CONTENT_TYPE, "application/octet-stream")).body(update));
+    }
+    let read = move |past: &Past, seq| match format {
+        Format::Json => Ok(json_of(past.json(seq), root.as_deref())),
+        Format::Text | Format::Update => Err(past.text(seq, root.as_deref())),
+    };
+    let shown = match now {
+        Some(state) => {
+            let reading = web::block(move || past_of(state).map(|past| read(&past, Seq(1))));
+            reading.await.map_err(|e| Problem::internal(&e))??
         }
-        Format::Update => {
-            let update = site.archive.state(&document.id, seq).await?;
-            answer.insert_header((CONTENT_TYPE, "application/octet-stream")).body(update)
-        }
-        Format::Json => {
-            let json = site.archive.read(&document, move |past: &Past| past.json(seq)).await?;
-            answer.json(root.map_or_else(|| json.clone(), |root| json[root].clone()))
-        }
+        None => site.archive.read(&document, move |past| read(past, seq)).await?,
+    };
+    Ok(match shown {
+        Ok(json) => answer.json(json),
+        Err(text) => answer.insert_header((CONTENT_TYPE, "text/plain; charset=utf-8")).body(text),
     })
+}
+
+/// The end of a document's log, and its state there.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) async fn newest(site: &Site, document: &DocumentId) -> Result<(Seq, Bytes), Problem> {
+    let loaded = load(site.store.clone(), document.clone()).await.map_err(|e| match e {
+        NotLoaded::Deleted => Problem::deleted(),
+        NotLoaded::Because { reason, .. } => Problem::unavailable(&reason),
+    })?;
+    let Loaded { mut replica, last, .. } = loaded;
+    let encoding = web::block(move || replica.encode_full()).await;
+    Ok((last, encoding.map_err(|e| Problem::internal(&e))?))
+}
+
+/// A state as a past of one moment, at 1.
+///
+/// # Errors
+/// It is no state.
+pub(super) fn past_of(state: Bytes) -> Result<Past, HistoryError> {
+    let (seq, connection) = (Seq(1), ConnectionId(0));
+    let mut past = Past::new();
+    past.extend(&[LogRow { seq, at_ms: 0, author: None, connection, bytes: state }])?;
+    Ok(past)
+}
+
+fn json_of(all: serde_json::Value, root: Option<&str>) -> serde_json::Value {
+    match root {
+        Some(root) => all.get(root).cloned().unwrap_or_default(),
+        None => all,
+    }
 }
 
 /// Who did something: the subject of a login, or where there was none the socket.
@@ -161,7 +211,6 @@ impl From<&Author> for ShownAuthor {
         }
     }
 }
-
 /// What a timeline should show.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

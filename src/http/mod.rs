@@ -23,6 +23,8 @@ use actix_cors::Cors;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use actix_web::{HttpRequest, guard, web};
 
+use tokio::sync::Semaphore;
+
 use crate::access::OriginRule;
 use crate::history::Archive;
 use crate::session::Services;
@@ -44,6 +46,8 @@ pub struct Site {
     pub store: Store,
     /// For what documents were.
     pub archive: Archive,
+    /// Recordings of logs on their way.
+    pub exports: Arc<Semaphore>,
     /// Edits that the server makes of what it has read.
     pub turns: Turns,
     /// Which pages may connect.
@@ -52,6 +56,11 @@ pub struct Site {
     pub proxies: Proxies,
     /// How many sockets are open, from where.
     pub doors: Arc<Doors>,
+}
+
+/// Recordings of logs that may be on their way.
+pub fn exports() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(recordings::EXPORTS_MAX))
 }
 
 /// Every route of the server.

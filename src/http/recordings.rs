@@ -23,6 +23,13 @@ use crate::session::{RecordError, Recorder};
 /// JSON Lines.
 const LINES: &str = "application/jsonl";
 
+/// Recordings of the log that are handed out at the same time; each is in memory until it has been
+/// read.
+pub(super) const EXPORTS_MAX: usize = 4;
+
+/// Bytes that are handed out at once.
+const PIECE_BYTES: usize = 64 << 10;
+
 /// An empty line after so long without an event: whoever has gone is noticed, and nobody in between
 /// takes the connection for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
@@ -45,6 +52,9 @@ pub(super) async fn stored(
     let document = present(&request, &site, Level::Write).await?;
     let Part { from, to } = query(&request)?;
     let (from, to) = span(&site, &document, from.as_deref(), to.as_deref()).await?;
+    let place = site.exports.clone().try_acquire_owned();
+    let place =
+        place.map_err(|_| Problem::unavailable(&"other recordings are being handed out"))?;
     let before = Seq(from.0.saturating_sub(1));
     let start = match before {
         Seq(0) => None,
@@ -57,11 +67,15 @@ pub(super) async fn stored(
         recording.write(&mut body).map(|()| body)
     });
     let body = writing.await.map_err(|e| Problem::internal(&e))?;
-    let body = body.map_err(|e| Problem::internal(&e))?;
+    let body = Bytes::from(body.map_err(|e| Problem::internal(&e))?);
+    let pieces = stream::unfold((body, place), |(mut rest, place)| async move {
+        let piece = rest.split_to(rest.len().min(PIECE_BYTES));
+        (!piece.is_empty()).then(|| (Ok::<_, Problem>(piece), (rest, place)))
+    });
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, LINES))
         .insert_header((CACHE_CONTROL, "no-store"))
-        .body(body))
+        .streaming(Box::pin(pieces)))
 }
 
 /// `GET …/recording/live`: a header with what is there, then everything that happens, one line each,

@@ -5,12 +5,13 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
 use super::caller::admitted;
 use super::documents::document_in;
-use super::history::{When, moment, present, private, span, summary};
+use super::history::{When, moment, newest, present, private, span, summary};
 use super::problem::Problem;
 use super::{Site, body, query};
 use crate::access::{self, Caller};
@@ -72,6 +73,7 @@ pub(super) struct NewVersion {
     seq: Option<u64>,
     #[serde(default, deserialize_with = "moment")]
     at: Option<String>,
+    version: Option<String>,
 }
 
 /// What a version should be called.
@@ -142,9 +144,9 @@ pub(super) async fn create(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let (caller, document) = writer(&request, &site).await?;
-    let NewVersion { name, seq, at } = body::json(payload, &site).await?;
+    let NewVersion { name, seq, at, version } = body::json(payload, &site).await?;
     let name = checked(name)?;
-    let seq = When::new(seq, at, None).find(&site, &document).await?;
+    let seq = When::new(seq, at, version).find(&site, &document).await?;
     let version = keep(&site, &document.id, &caller, seq, name, VersionKind::Named).await?;
     Ok(private(HttpResponse::Created()).json(Shown::from(&version)))
 }
@@ -188,7 +190,7 @@ pub(super) async fn restore(
     let when: When = body::json(payload, &site).await?;
     let seq = when.find(&site, &document).await?;
     let _turn = site.turns.of(&document.id).await;
-    let past = site.archive.state(&document.id, seq).await?;
+    let past = state_at(&site, &document, seq).await?;
     let live = read_state(&site.services, seat(&site, &caller, &document.id)?).await?;
     let client = new_client()?;
     let reshaping = web::block(move || reshape(&live, &past, client)).await;
@@ -221,7 +223,7 @@ pub(super) async fn copy(
         return Err(Problem::level(Level::Write));
     }
     let seq = When::new(seq, at, version).find(&site, &document).await?;
-    let state = site.archive.state(&document.id, seq).await?;
+    let state = state_at(&site, &document, seq).await?;
     // Made anew under an id of its own: the copy is nobody's earlier life, and nobody's later one.
     let client = new_client()?;
     let making = web::block(move || reshape(&NOTHING, &state, client)).await;
@@ -279,6 +281,14 @@ pub(super) async fn revert(
         "before": before.as_ref().map(Shown::from),
     });
     Ok(private(HttpResponse::Ok()).json(body))
+}
+
+/// The state at a place of the log; at its end without the history before it.
+async fn state_at(site: &Site, document: &DocumentSummary, seq: Seq) -> Result<Bytes, Problem> {
+    if seq == document.last {
+        return Ok(newest(site, &document.id).await?.1);
+    }
+    Ok(site.archive.state(&document.id, seq).await?)
 }
 
 /// The caller and the document of a request that will change something.

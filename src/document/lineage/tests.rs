@@ -322,6 +322,22 @@ fn a_copy_that_comes_again_with_more_takes_its_own_place() {
 }
 
 #[test]
+fn two_copies_that_go_on_from_the_same_one_do_not_take_each_others_place() {
+    let mut stage = Stage::new();
+    stage.join(ANN, Greeting::Never);
+    stage.bring(ANN, &old_copy(&["a"]), false);
+    stage.kept(ANN, "b1");
+    let mut come = |session, more: &str| {
+        stage.join(SessionId(session), Greeting::Never);
+        let brought = stage.bring(SessionId(session), &old_copy(&["a", more]), false);
+        branch(&brought).and_then(|(_, replaces)| replaces.map(str::to_owned))
+    };
+    // Two tabs come back before either of their branches is on disk.
+    assert_eq!(come(10, "b"), Some("b1".into()));
+    assert_eq!(come(11, "c"), None);
+}
+
+#[test]
 fn a_document_without_an_earlier_life_knows_no_strangers() {
     let retired = Retired::new([]);
     assert!(retired.is_empty() && !retired.is_in_vector(&[1, 7, 3]));
