@@ -7,7 +7,7 @@ use coscribe::config::Anonymous;
 use coscribe::recording::{Recording, Replay};
 use serde_json::{Value, json};
 
-use super::support::{self, Answer, Dialect, Editor, Home, Office, Server};
+use super::support::{self, Answer, Database, Dialect, Editor, Home, Office, Server};
 
 async fn get(server: &Server, path: &str) -> Answer {
     let answer = server.get(&format!("/api/v1/documents/plan/{path}")).await;
@@ -289,6 +289,10 @@ async fn an_old_copy_is_kept_beside_the_document_and_merged_as_text() {
     };
     ask("DELETE", "", "").await;
     ask("POST", "/purge", "").await;
+    let early = server.ask("POST", "/d/plan/update", &admin, offline.clone()).await;
+    assert!(!early.status.is_success(), "{}", early.text_lossy());
+    let none_yet = ask("GET", "/branches", "").await.json();
+    assert_eq!(none_yet["branches"].as_array().map(Vec::len), Some(1), "no document is needed");
     let mut new = Editor::open_as(&server, Dialect::Hocuspocus, "plan", &admin).await;
     new.save_text("kept line").await;
     let refused = server.ask("POST", "/d/plan/update", &admin, offline).await;
@@ -338,4 +342,23 @@ async fn a_moment_that_is_restored_twice_at_once_comes_back_once() {
     assert_eq!(get(&server, "content").await.text(), "one two three four");
     let by_time = post(&server, "restore", json!({ "at": 0 })).await;
     assert_eq!((&by_time["changed"], &by_time["restored"]), (&json!(true), &json!(0)));
+}
+
+#[actix::test]
+async fn damage_in_what_is_packed_keeps_nobody_from_what_is_there_now() {
+    let server = Server::start(|config| config.limits.snapshot_rows = 10);
+    let mut ann = Editor::open(&server, Dialect::YWebsocket, "plan").await;
+    for number in 1..=40 {
+        ann.save_text(&format!("{number} ")).await;
+    }
+    let text = ann.text();
+    drop(ann);
+    let home = server.stop();
+    program(&home, &["compact"]);
+    Database::open(&home).await.damage_segments().await;
+    let server = Server::start_at(home, |_| {});
+    assert_eq!(get(&server, "content").await.text(), text);
+    let then = server.get("/api/v1/documents/plan/content?seq=20").await;
+    assert_eq!(then.status, 503, "{}", then.text_lossy());
+    assert!(then.text().contains("checksum"), "{}", then.text());
 }

@@ -53,6 +53,12 @@ impl Database {
         sqlx::query_scalar(sql).fetch_one(&mut self.0).await.expect("a count")
     }
 
+    /// Makes the segments of all documents unreadable.
+    pub async fn damage_segments(&mut self) {
+        let damaged = sqlx::query("UPDATE segments SET bytes = x'00'").execute(&mut self.0).await;
+        assert!(damaged.expect("a change").rows_affected() > 0, "there are segments");
+    }
+
     /// Changes one bit in the first update of a document.
     pub async fn damage_log(&mut self, document: &str) {
         let sql = "SELECT bytes FROM updates JOIN documents ON documents.id = document \
