@@ -26,7 +26,7 @@ use crate::level::Level;
 use crate::store::DocumentSummary;
 
 /// Says which update an answer goes up to.
-const SEQ: HeaderName = HeaderName::from_static("coscribe-seq");
+pub(super) const SEQ: HeaderName = HeaderName::from_static("coscribe-seq");
 
 /// Characters of kept text that are shown at each side of a change.
 const CONTEXT_CHARACTERS: usize = 40;

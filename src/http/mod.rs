@@ -20,7 +20,7 @@ mod y_sweet;
 use std::sync::Arc;
 
 use actix_cors::Cors;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH};
 use actix_web::{HttpRequest, guard, web};
 
 use tokio::sync::Semaphore;
@@ -103,7 +103,7 @@ pub fn routes(site: &Site, config: &mut web::ServiceConfig) {
                 .route("/documents/{name}/purge", web::post().to(documents::purge))
                 .route("/documents/{name}/links", web::post().to(sharing::create_link))
                 .route("/documents/{name}/links", web::get().to(sharing::list_links))
-                .route("/documents/{name}/content", web::get().to(history::content))
+                .route("/documents/{name}/content", asked().to(history::content))
                 .route("/documents/{name}/history", web::get().to(history::timeline))
                 .route("/documents/{name}/changes", web::get().to(history::changes))
                 .route("/documents/{name}/authors", web::get().to(history::authors))
@@ -161,6 +161,7 @@ fn cors(site: &Site) -> Cors {
             origin.to_str().is_ok_and(|origin| origins.allows(origin, host.unwrap_or_default()))
         })
         .allowed_methods(["GET", "POST", "PATCH", "DELETE"])
-        .allowed_headers([AUTHORIZATION, CONTENT_TYPE])
+        .allowed_headers([AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH])
+        .expose_headers([ETAG, history::SEQ])
         .max_age(PREFLIGHT_AGE_S)
 }

@@ -61,6 +61,9 @@ async fn every_moment_can_be_read() {
     assert_eq!(server.request("GET", path, &known).await.status, 304);
     let other = [("if-none-match", "\"other\"")];
     assert_eq!(server.request("GET", path, &other).await.status, 200);
+    let page = [("origin", "http://localhost:3000")];
+    let exposed = server.request("GET", path, &page).await;
+    assert!(exposed.header("access-control-expose-headers").contains("coscribe-seq"));
     for (query, status) in
         [("seq=5", 404), ("seq=x", 400), ("at=soon", 400), ("seq=1&at=1", 400), ("nope=1", 400)]
     {
