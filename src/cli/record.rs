@@ -69,7 +69,7 @@ impl Record {
             false => format!("{path}/recording/live"),
         };
         let mut lines = self.remote.follow(&path).await?;
-        let end = self.duration.map(|duration| Instant::now() + duration);
+        let mut end = None;
         if !self.stored && self.out.is_some() {
             eprintln!("recording what happens in {:?}; Ctrl-C ends it", self.document);
         }
@@ -80,16 +80,18 @@ impl Record {
                 _ = tokio::signal::ctrl_c(), if !self.stored => return Ok(()),
                 () = until(end) => return Ok(()),
             };
-            let Some(piece) = piece else {
-                if self.stored {
-                    return Ok(());
-                }
-                bail!(
+            let piece = match piece {
+                Some(Ok(piece)) => piece,
+                None if self.stored => return Ok(()),
+                Some(Err(e)) if self.stored => return Err(e.context("the recording is incomplete")),
+                Some(Err(_)) | None => bail!(
                     "the server has ended the recording (it is stopping, the document had to be \
                      reopened, or the token is not good any more); what came before is whole"
-                );
+                ),
             };
-            cut.extend_from_slice(&piece.context("the recording is incomplete")?);
+            // Counted from the first line: before it there is nothing to record.
+            end = end.or(self.duration.map(|duration| Instant::now() + duration));
+            cut.extend_from_slice(&piece);
             // Only whole lines are written, so that whatever ends it leaves a recording.
             if let Some(end) = cut.iter().rposition(|byte| *byte == b'\n') {
                 let rest = cut.split_off(end + 1);

@@ -97,7 +97,7 @@ impl Archive {
         document: &DocumentSummary,
         question: impl FnOnce(&Past) -> T + Send + 'static,
     ) -> Result<T, HistoryError> {
-        let _desk = self.desks.acquire().await;
+        let _desk = self.desk().await;
         let life = (document.id.clone(), document.created_at_ms);
         let mut past = self.shelf(&life).lock_owned().await;
         let log = self.store.read_log(&document.id, past.last(), Seq(u64::MAX)).await?;
@@ -138,7 +138,7 @@ impl Archive {
         after: Seq,
         until: Seq,
     ) -> Result<Vec<LogRow>, HistoryError> {
-        let _desk = self.desks.acquire().await;
+        let _desk = self.desk().await;
         self.unpacked(document, after, until).await
     }
 
@@ -157,7 +157,7 @@ impl Archive {
     /// # Errors
     /// [`HistoryError`]
     pub async fn state(&self, document: &DocumentId, seq: Seq) -> Result<Bytes, HistoryError> {
-        let _desk = self.desks.acquire().await;
+        let _desk = self.desk().await;
         let rows = self.unpacked(document, Seq(0), seq).await?;
         let restoring = spawn_blocking(move || {
             let updates: Vec<Bytes> = rows.into_iter().map(|row| row.bytes).collect();
@@ -181,6 +181,12 @@ impl Archive {
                 Ok(rows.iter().rfind(|row| row.at_ms <= at_ms).map_or(before, |row| row.seq))
             }
         }
+    }
+
+    /// Waits for a place to work at. Whoever reads a whole document holds one, or many who read at once
+    /// would fill the memory.
+    pub async fn desk(&self) -> impl Drop + use<'_> {
+        self.desks.acquire().await.expect("the desks are never closed")
     }
 
     /// Lets go of what was built of a document: it is gone.

@@ -165,6 +165,7 @@ pub(super) async fn content(
 /// # Errors
 /// It cannot be read.
 pub(super) async fn newest(site: &Site, document: &DocumentId) -> Result<(Seq, Bytes), Problem> {
+    let _desk = site.archive.desk().await;
     let loaded = load(site.store.clone(), document.clone()).await.map_err(|e| match e {
         NotLoaded::Deleted => Problem::deleted(),
         NotLoaded::Because { reason, .. } => Problem::unavailable(&reason),

@@ -188,8 +188,10 @@ pub(super) async fn restore(
 ) -> Result<HttpResponse, Problem> {
     let (caller, document) = writer(&request, &site).await?;
     let when: When = body::json(payload, &site).await?;
-    let seq = when.find(&site, &document).await?;
     let _turn = site.turns.of(&document.id).await;
+    // Others may have had their turn meanwhile.
+    let document = summary(&site, &document.id).await?;
+    let seq = when.find(&site, &document).await?;
     let past = state_at(&site, &document, seq).await?;
     let live = read_state(&site.services, seat(&site, &caller, &document.id)?).await?;
     let client = new_client()?;
@@ -253,8 +255,10 @@ pub(super) async fn revert(
         (None, Some(connection)) => Author::Connection(ConnectionId(connection)),
         _ => return Err(Problem::bad("say either author or connection")),
     };
-    let (from, to) = span(&site, &document, from.as_deref(), to.as_deref()).await?;
     let _turn = site.turns.of(&document.id).await;
+    // Others may have had their turn meanwhile.
+    let document = summary(&site, &document.id).await?;
+    let (from, to) = span(&site, &document, from.as_deref(), to.as_deref()).await?;
     let rows = site.archive.rows(&document.id, Seq(0), document.last).await?;
     let live = read_state(&site.services, seat(&site, &caller, &document.id)?).await?;
     let client = new_client()?;
@@ -286,7 +290,11 @@ pub(super) async fn revert(
 /// The state at a place of the log; at its end without the history before it.
 async fn state_at(site: &Site, document: &DocumentSummary, seq: Seq) -> Result<Bytes, Problem> {
     if seq == document.last {
-        return Ok(newest(site, &document.id).await?.1);
+        let (last, state) = newest(site, &document.id).await?;
+        // Somebody may have typed meanwhile.
+        if last == seq {
+            return Ok(state);
+        }
     }
     Ok(site.archive.state(&document.id, seq).await?)
 }

@@ -365,3 +365,15 @@ async fn damage_in_what_is_packed_keeps_nobody_from_what_is_there_now() {
     assert_eq!(then.status, 503, "{}", then.text_lossy());
     assert!(then.text().contains("checksum"), "{}", then.text());
 }
+
+#[actix::test]
+async fn what_was_there_before_a_restore_is_what_the_one_before_it_left() {
+    let server = Server::start(|_| {});
+    let _here = written(&server).await;
+    let restores = [1, 2, 3].map(|seq| post(&server, "restore", json!({ "seq": seq })));
+    let answers = futures_util::future::join_all(restores).await;
+    let mut before: Vec<_> =
+        answers.iter().map(|answer| answer["before"]["seq"].as_u64()).collect();
+    before.sort_unstable();
+    assert_eq!(before, [Some(4), Some(5), Some(6)], "{answers:?}");
+}

@@ -95,7 +95,7 @@ async fn a_recording_ends_with_the_right_to_make_it() {
     let admin = office.token("root", "*", Level::Admin);
     let token = server.home().file("token");
     std::fs::write(&token, office.token("ann", "*", Level::Write)).expect("a file");
-    let program = std::process::Command::new(env!("CARGO_BIN_EXE_coscribe"))
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_coscribe"))
         .args(["record", "minutes", "--server", &server.url("http", "")])
         .arg("--token-file")
         .arg(&token)
@@ -103,7 +103,9 @@ async fn a_recording_ends_with_the_right_to_make_it() {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .expect("the program starts");
-    server.until_metric("documents_loaded", |loaded| loaded == 1.0).await;
+    let mut header = [0];
+    let lines = program.stdout.as_mut().expect("a pipe");
+    lines.read_exact(&mut header).expect("the recording has begun");
     let revoked = server.ask("POST", "/api/v1/revocations", &admin, r#"{"subject":"ann"}"#).await;
     assert_eq!(revoked.status, 201);
     let output = program.wait_with_output().expect("the program ends");
