@@ -54,7 +54,11 @@ impl App {
         let listener = TcpListener::bind(config.listen)
             .with_context(|| format!("cannot listen on {}", config.listen))?;
         let address = listener.local_addr()?;
-        let store = Store::open(StoreOptions::new(&config)).await?;
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads =
+            DocumentThreads::start(threads).context("cannot start the document threads")?;
+        let options = StoreOptions::new(&config);
+        let store = threads.gather(move || Store::open(options)).await?;
         let access = Access::new(&config, keys.clone(), store.clone()).await?;
         let archive = Archive::new(store.clone(), config.history.cache_bytes_max);
         let mut chores = vec![actix_web::rt::spawn(jwks::keep_fresh(keys))];
@@ -64,9 +68,6 @@ impl App {
             chores.push(actix_web::rt::spawn(thinning));
         }
         let metrics = Arc::new(Metrics::new());
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads =
-            DocumentThreads::start(threads).context("cannot start the document threads")?;
         let shared = Shared {
             store: store.clone(),
             limits: CoreLimits::new(&config),

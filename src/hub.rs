@@ -240,6 +240,26 @@ impl DocumentThreads {
         Ok(started)
     }
 
+    /// Runs `work` on the document thread where there is only one, otherwise here: what it spawns stays
+    /// there. On a single core each thread that a keystroke passes through costs more than the work.
+    ///
+    /// # Panics
+    /// The document thread has died.
+    pub async fn gather<T: Send + 'static, F: Future<Output = T> + 'static>(
+        &self,
+        work: impl FnOnce() -> F + Send + 'static,
+    ) -> T {
+        let [arbiter] = self.arbiters.as_slice() else { return work().await };
+        let (tell, told) = oneshot::channel();
+        arbiter.spawn_fn(move || {
+            actix::spawn(async move {
+                // Whoever asked may have gone.
+                let _ = tell.send(work().await);
+            });
+        });
+        told.await.expect("a document thread lives as long as the server")
+    }
+
     fn of(&self, id: &DocumentId) -> &ArbiterHandle {
         let mut hasher = DefaultHasher::new();
         id.hash(&mut hasher);

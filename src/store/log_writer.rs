@@ -18,9 +18,10 @@ use bytes::Bytes;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool};
 use sqlx::{ConnectOptions, Connection};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::error::result_code;
+use super::group_commit::GroupCommit;
 use super::lineage::Purge;
 use super::links::LinkChange;
 use super::open::Opened;
@@ -111,6 +112,14 @@ impl Change {
     /// Whether it touches nothing but logs and snapshots, of documents that are there.
     pub(super) fn is_log_only(&self) -> bool {
         matches!(self, Self::Document(_, change) if change.is_log_only())
+    }
+
+    /// The document that it is about, if it is about one.
+    fn document(&self) -> Option<&DocumentId> {
+        match self {
+            Self::Document(document, _) => Some(document),
+            Self::Link(_) | Self::Revocation(_) | Self::DeleteBranch { .. } => None,
+        }
     }
 
     /// Whether it may leave much of the file free.
@@ -251,6 +260,7 @@ pub(super) struct LogWriter {
     /// Only with [`Durability::Process`].
     syncer: Option<WalSyncer>,
     heads: HashMap<DocumentId, Head>,
+    group_commit: GroupCommit,
     batch_bytes_max: usize,
     state: Arc<State>,
     /// The database file.
@@ -273,6 +283,7 @@ impl LogWriter {
             wal,
             syncer,
             heads: HashMap::new(),
+            group_commit: GroupCommit::default(),
             batch_bytes_max: options.batch_bytes_max,
             state,
             path: opened.path,
@@ -283,6 +294,9 @@ impl LogWriter {
     /// Serves until [`Command::Close`] or until no handle is left.
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Command>) {
         while let Some(command) = queue.recv().await {
+            if let Some(due) = self.group_commit.due() {
+                sleep_until(due).await;
+            }
             let (batch, compacting) = self.fill_batch(command, &mut queue);
             self.write_batch(batch).await;
             for answer in compacting {
@@ -343,6 +357,8 @@ impl LogWriter {
         if batch.is_empty() {
             return;
         }
+        let documents = batch.iter().filter_map(|request| request.change.document());
+        self.group_commit.begins(Instant::now(), documents);
         let result = self.transact(&batch).await;
         match result {
             Err(failed) if !failed.everybodys && batch.len() > 1 => {

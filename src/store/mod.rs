@@ -27,6 +27,7 @@ mod checksum;
 mod documents;
 mod error;
 pub mod fsck;
+mod group_commit;
 mod lineage;
 mod links;
 mod load;

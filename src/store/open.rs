@@ -28,6 +28,9 @@ const READER_TIMEOUT: Duration = Duration::from_secs(10);
 /// sqlx's 50: 0.6 to 0.7 s).
 const ROWS_AHEAD: usize = 512;
 
+/// Statements that stay prepared: those of `transaction` for each number of rows, and all others.
+const STATEMENTS_KEPT: usize = 256;
+
 /// The WAL file is cut back to this size after a burst.
 const WAL_BYTES_KEPT: &str = "67108864";
 
@@ -201,6 +204,7 @@ fn writer_options(
     };
     let connect = connect
         .synchronous(synchronous)
+        .statement_cache_capacity(STATEMENTS_KEPT)
         // What packing and purging free is given back bit by bit. Counts for new files only.
         .auto_vacuum(SqliteAutoVacuum::Incremental)
         // What is removed is gone from the file as well, and not only with a purge: what it removes

@@ -64,10 +64,14 @@ pub(super) async fn write(
     known: &HashMap<DocumentId, Head>,
     requests: &[Request],
 ) -> Result<Committed, sqlx::Error> {
-    // IMMEDIATE takes the write lock at once: waiting for it later is not possible after a read.
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
     let (heads, rows) = (HashMap::new(), Vec::new());
     let mut batch = Batch { connection, known, heads, rows, is_log_only: true, frees_pages: false };
+    // A statement by itself is a transaction: the usual batch goes to SQLite's thread and back once.
+    let is_one_statement = batch.is_one_statement(requests);
+    if !is_one_statement {
+        // IMMEDIATE takes the write lock at once: waiting for it later is not possible after a read.
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut *batch.connection).await?;
+    }
     let mut answers = Answers::with_capacity(requests.len());
     for request in requests {
         answers.push(batch.apply(&request.change).await?);
@@ -80,7 +84,9 @@ pub(super) async fn write(
     if frees_pages {
         sqlx::query(GIVE_BACK).execute(&mut *connection).await?;
     }
-    sqlx::query("COMMIT").execute(connection).await?;
+    if !is_one_statement {
+        sqlx::query("COMMIT").execute(connection).await?;
+    }
 
     let bytes = rows.iter().map(|row| row.record.bytes.len() as u64).sum();
     Ok(Committed { answers, heads, rows: rows.len() as u64, bytes })
@@ -109,6 +115,20 @@ struct Row<'a> {
 }
 
 impl<'a> Batch<'a> {
+    /// Whether `requests` are nothing but updates of documents that are known, few enough for one
+    /// statement.
+    fn is_one_statement(&self, requests: &[Request]) -> bool {
+        let mut rows = 0;
+        requests.iter().all(|request| {
+            let Change::Document(document, DocumentChange::Append(records)) = &request.change
+            else {
+                return false;
+            };
+            rows += records.len();
+            rows <= ROWS_AT_ONCE && self.known.get(document).is_some_and(|head| head.row.is_some())
+        })
+    }
+
     async fn apply(
         &mut self,
         change: &'a Change,
@@ -379,36 +399,35 @@ async fn insert_document(
     sqlx::query_scalar(INSERT).bind(document.as_str()).bind(at_ms).fetch_one(connection).await
 }
 
-/// Numbers of rows for which there is a statement. Few, so that all of them stay prepared; a row
-/// through a statement of 64 costs a twentieth of a row by itself.
-static INSERT_UPDATES: LazyLock<[(usize, String); 4]> = LazyLock::new(|| {
-    [512, 64, 8, 1].map(|rows| {
-        let values = vec!["(?, ?, ?, ?, ?, ?, ?)"; rows].join(", ");
+/// Rows that one statement may take; past a few dozen the cost of a row does not fall any more.
+const ROWS_AT_ONCE: usize = 64;
+
+/// The statement for each number of rows. All of them stay prepared.
+static INSERT_UPDATES: LazyLock<[String; ROWS_AT_ONCE]> = LazyLock::new(|| {
+    std::array::from_fn(|index| {
+        let values = vec!["(?, ?, ?, ?, ?, ?, ?)"; index + 1].join(", ");
         let columns = "document, seq, at, author, connection, bytes, checksum";
-        (rows, format!("INSERT INTO updates ({columns}) VALUES {values}"))
+        format!("INSERT INTO updates ({columns}) VALUES {values}")
     })
 });
 
 async fn insert_updates(
     connection: &mut SqliteConnection,
-    mut rows: &[Row<'_>],
+    rows: &[Row<'_>],
 ) -> Result<(), sqlx::Error> {
-    for (count, statement) in INSERT_UPDATES.iter() {
-        while let Some((chunk, rest)) = rows.split_at_checked(*count) {
-            let mut insert = sqlx::query(statement.as_str());
-            for row in chunk {
-                insert = insert
-                    .bind(row.document)
-                    .bind(row.seq.0.cast_signed())
-                    .bind(row.record.at_ms)
-                    .bind(row.record.author.as_deref())
-                    .bind(row.record.connection.0.cast_signed())
-                    .bind(row.record.bytes.as_ref())
-                    .bind(row.checksum);
-            }
-            insert.execute(&mut *connection).await?;
-            rows = rest;
+    for chunk in rows.chunks(ROWS_AT_ONCE) {
+        let mut insert = sqlx::query(INSERT_UPDATES[chunk.len() - 1].as_str());
+        for row in chunk {
+            insert = insert
+                .bind(row.document)
+                .bind(row.seq.0.cast_signed())
+                .bind(row.record.at_ms)
+                .bind(row.record.author.as_deref())
+                .bind(row.record.connection.0.cast_signed())
+                .bind(row.record.bytes.as_ref())
+                .bind(row.checksum);
         }
+        insert.execute(&mut *connection).await?;
     }
     Ok(())
 }
