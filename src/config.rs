@@ -253,6 +253,9 @@ pub struct Limits {
     pub awareness_state_bytes_max: usize,
     /// Client ids that one session may introduce to awareness. Over it: the state is ignored.
     pub session_awareness_clients_max: usize,
+    /// Awareness states that one document tells in a second, counted once for each session that is
+    /// told. Over it: who comes and who goes is told at once, cursors move less often.
+    pub document_awareness_per_s_max: usize,
     /// Updates that wait to be written in all documents. At it: documents wait.
     pub log_queue_len: usize,
     /// Bytes written to the log in one transaction.
@@ -319,7 +322,7 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             flush_interval_max_ms: 20,
-            awareness_interval_max_ms: 100,
+            awareness_interval_max_ms: 200,
             idle_timeout_ms: 60_000,
             ping_interval_ms: 20_000,
             peer_timeout_ms: 50_000,
@@ -364,6 +367,7 @@ impl Default for Limits {
             waiting_bytes_max: 8 << 20,
             awareness_state_bytes_max: 64 << 10,
             session_awareness_clients_max: 32,
+            document_awareness_per_s_max: 2_500_000,
             log_queue_len: 1_024,
             log_batch_bytes_max: 8 << 20,
             snapshot_rows: 5_000,

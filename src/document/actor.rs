@@ -23,7 +23,7 @@ use super::tap::{self, Listener, Taps};
 use crate::access;
 use crate::clock::{self, Clock};
 use crate::crdt::Fingerprint;
-use crate::fanout::{self, Drained, Port};
+use crate::fanout::{self, Drained, Port, Reflections};
 use crate::history::Packing;
 use crate::id::{ConnectionId, DocumentId, Seq, SessionId};
 use crate::metrics::Metrics;
@@ -45,6 +45,9 @@ const TRY_AGAIN_LATER: u16 = 1013;
 
 /// Bytes of refused updates on their way to the quarantine; what comes beyond is not kept.
 const QUARANTINE_BYTES_MAX: usize = 1 << 20;
+
+/// Fewer sessions reflect so little that it is not remembered what they are about to reflect.
+const REFLECTED_BY_MIN: usize = 8;
 
 /// A document that cannot be served stays for this long, to say so to those who come: reading it
 /// again and again would help nobody.
@@ -89,6 +92,8 @@ pub struct Join {
 pub struct Joined {
     /// True while so many updates wait for the log that writers should not be read.
     pub crowded: watch::Receiver<bool>,
+    /// The awareness that is likely to come back from everybody.
+    pub reflections: Arc<Reflections>,
 }
 
 /// The session cannot take part. The text is for people.
@@ -157,6 +162,7 @@ pub struct DocumentActor {
     /// Bytes of refused updates on their way to the quarantine.
     quarantine_bytes: usize,
     crowded: watch::Sender<bool>,
+    reflections: Arc<Reflections>,
     /// It cannot be served; about to stop.
     failed: Option<Denied>,
     idle_since: Option<Duration>,
@@ -189,6 +195,7 @@ impl DocumentActor {
             written: None,
             quarantine_bytes: 0,
             crowded: watch::Sender::new(false),
+            reflections: Arc::default(),
             failed: None,
             idle_since: None,
             wake: None,
@@ -406,7 +413,8 @@ impl DocumentActor {
         self.taps.note(part.connection, tap::What::Joined(part.name.clone()));
         self.parts.insert(session, part);
         // A caller that has gone is told apart by its `Left`.
-        let _ = answer.send(Ok(Joined { crowded: self.crowded.subscribe() }));
+        let (crowded, reflections) = (self.crowded.subscribe(), self.reflections.clone());
+        let _ = answer.send(Ok(Joined { crowded, reflections }));
     }
 
     fn deny(&mut self, session: SessionId, denied: Denied) {
@@ -417,6 +425,11 @@ impl DocumentActor {
     }
 
     fn publish(&mut self, reply: &Reply, except: &[SessionId], ctx: &mut Context<Self>) {
+        if let Reply::Awareness { body } = reply
+            && self.parts.len() >= REFLECTED_BY_MIN
+        {
+            self.reflections.remember(body);
+        }
         let hearing = self.parts.iter_mut().filter(|(id, _)| !except.contains(id));
         let stalled = fanout::publish(hearing.map(|(_, part)| &mut part.port), reply);
         self.shared.metrics.published.inc();

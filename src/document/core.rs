@@ -47,6 +47,9 @@ pub struct CoreLimits {
     pub flush_interval_max: Duration,
     /// The longest that a crowded document gathers awareness.
     pub awareness_interval_max: Duration,
+    /// States that are told in a second, counted once for each who is told; who comes and who goes
+    /// is told beyond that.
+    pub awareness_per_s_max: usize,
 }
 
 impl CoreLimits {
@@ -70,6 +73,7 @@ impl CoreLimits {
             snapshot_rows: limits.snapshot_rows,
             snapshot_bytes: limits.snapshot_bytes,
             flush_interval_max: Duration::from_millis(timing.flush_interval_max_ms),
+            awareness_per_s_max: limits.document_awareness_per_s_max,
             awareness_interval_max: Duration::from_millis(timing.awareness_interval_max_ms),
         }
     }
@@ -689,8 +693,10 @@ impl Core {
         }
         let crowd = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
         let interval = AWARENESS_INTERVAL_PER_SESSION.saturating_mul(crowd);
-        self.next_awareness = now + interval.min(self.limits.awareness_interval_max);
-        let body = self.presence.take_changes();
+        let interval = interval.min(self.limits.awareness_interval_max);
+        self.next_awareness = now + interval;
+        let told_max = self.limits.awareness_per_s_max as f64 * interval.as_secs_f64();
+        let body = self.presence.take_changes(told_max as usize / self.sessions.len().max(1));
         let reply = Reply::Awareness { body };
         self.publish(reply, Vec::new());
     }

@@ -3,7 +3,9 @@
 //! A state belongs to the session that introduced its client id and goes with it. Stock clients
 //! reflect everything they hear, so most entries that arrive are old: those whose clock does not
 //! advance are dropped before anything is looked at. What changed is gathered and published
-//! together, only the newest state of each client id. Source: `docs/protocol.md`, Awareness.
+//! together, only the newest state of each client id. Where more people move than may be told, some
+//! are told later, each in turn; who comes and who goes is told in any case. Source:
+//! `docs/protocol.md`, Awareness.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -48,8 +50,16 @@ pub struct Presence {
     introduced: BTreeMap<SessionId, usize>,
     /// How many of `clients` have left.
     remembered: usize,
-    /// Client ids whose newest state has not been published.
-    changed: BTreeSet<u64>,
+    /// Client ids of those who came, or came back, and have not been published since.
+    came: BTreeSet<u64>,
+    /// Of those whose newest state has not been published otherwise.
+    moved: BTreeSet<u64>,
+    /// Of those who left and have not been published since.
+    left: BTreeSet<u64>,
+    /// After whom it is the others' turn to be published.
+    turn: u64,
+    /// Nothing expires earlier.
+    expires_at: Option<Duration>,
     /// The body of [`Presence::everybody`], kept until the next change.
     everybody: Option<Bytes>,
 }
@@ -96,7 +106,11 @@ impl Presence {
             clients: BTreeMap::new(),
             introduced: BTreeMap::new(),
             remembered: 0,
-            changed: BTreeSet::new(),
+            came: BTreeSet::new(),
+            moved: BTreeSet::new(),
+            left: BTreeSet::new(),
+            turn: 0,
+            expires_at: None,
             everybody: None,
         }
     }
@@ -152,6 +166,9 @@ impl Presence {
 
     /// Drops states that were not renewed, and forgets clients that left long ago.
     pub fn expire(&mut self, now: Duration) {
+        if self.expires_at.is_none_or(|at| now < at) {
+            return;
+        }
         let old: Vec<u64> = self
             .clients
             .iter()
@@ -162,6 +179,11 @@ impl Presence {
             self.remove(id, now);
         }
         self.forget(|client| client.heard_at + FORGOTTEN_AFTER <= now);
+        let heard = self.clients.values().map(|client| match client.owner {
+            Some(_) => client.heard_at + EXPIRES_AFTER,
+            None => client.heard_at + FORGOTTEN_AFTER,
+        });
+        self.expires_at = heard.min();
     }
 
     /// Forgets clients that left.
@@ -178,25 +200,30 @@ impl Presence {
         self.remembered -= before - self.clients.len();
     }
 
-    /// When [`Presence::expire`] next has something to do.
+    /// When [`Presence::expire`] may have something to do next; not before.
     pub fn expires_at(&self) -> Option<Duration> {
-        let heard = self.clients.values().map(|client| match client.owner {
-            Some(_) => client.heard_at + EXPIRES_AFTER,
-            None => client.heard_at + FORGOTTEN_AFTER,
-        });
-        heard.min()
+        self.expires_at
     }
 
     /// Whether something waits to be published.
     pub fn has_changes(&self) -> bool {
-        !self.changed.is_empty()
+        !(self.came.is_empty() && self.moved.is_empty() && self.left.is_empty())
     }
 
-    /// What has changed since the last call, as an awareness body.
-    pub fn take_changes(&mut self) -> Bytes {
-        let changed = std::mem::take(&mut self.changed);
+    /// Who came, who left, and at most `moves_max` (at least one) of those who moved since they were
+    /// published last, as an awareness body. In the order in which stock clients reflect it.
+    pub fn take_changes(&mut self, moves_max: usize) -> Bytes {
+        let turn = self.turn.saturating_add(1);
+        let in_turn = self.moved.range(turn..).chain(self.moved.range(..turn));
+        let moved: Vec<u64> = in_turn.copied().take(moves_max.max(1)).collect();
+        self.turn = moved.last().copied().unwrap_or(self.turn);
+        moved.iter().for_each(|id| {
+            self.moved.remove(id);
+        });
+        let (came, left) = (std::mem::take(&mut self.came), std::mem::take(&mut self.left));
+        let changed = came.into_iter().chain(moved).chain(left);
         let entries: Vec<&Entry> =
-            changed.iter().filter_map(|id| self.clients.get(id)).map(|c| &c.entry).collect();
+            changed.filter_map(|id| self.clients.get(&id)).map(|client| &client.entry).collect();
         let body = encode(entries.into_iter());
         if self.remembered > REMEMBERED_MAX {
             self.forget(|_| true);
@@ -265,7 +292,14 @@ impl Presence {
         }
         let Ok(state) = truthful(entry.state.as_str(), user) else { return };
         let entry = Entry { state: state.as_ref().into(), ..entry };
-        self.changed.insert(entry.client);
+        if known.is_some_and(|client| client.owner.is_some()) {
+            if !self.came.contains(&entry.client) {
+                self.moved.insert(entry.client);
+            }
+        } else {
+            self.left.remove(&entry.client);
+            self.came.insert(entry.client);
+        }
         self.everybody = None;
         if introduces {
             introducer.into_iter().for_each(|before| release(&mut self.introduced, before));
@@ -275,6 +309,11 @@ impl Presence {
         let introducer = owner.session;
         let client = Client { entry, owner: Some(owner), introducer, subject, heard_at: now };
         self.clients.insert(client.entry.client, client);
+        self.expires_by(now + EXPIRES_AFTER);
+    }
+
+    fn expires_by(&mut self, at: Duration) {
+        self.expires_at = Some(self.expires_at.map_or(at, |known| known.min(at)));
     }
 
     fn is_remembered(&self, client: u64) -> bool {
@@ -294,8 +333,11 @@ impl Presence {
         client.entry.state = "null".into();
         self.remembered += usize::from(client.owner.take().is_some());
         client.heard_at = now;
-        self.changed.insert(id);
+        self.came.remove(&id);
+        self.moved.remove(&id);
+        self.left.insert(id);
         self.everybody = None;
+        self.expires_by(now + FORGOTTEN_AFTER);
     }
 }
 
@@ -331,7 +373,7 @@ mod tests {
     }
 
     fn changes(presence: &mut Presence) -> Vec<Entry> {
-        decode(presence.take_changes()).expect("our own body")
+        decode(presence.take_changes(usize::MAX)).expect("our own body")
     }
 
     #[test]
@@ -344,10 +386,35 @@ mod tests {
     }
 
     #[test]
+    fn where_too_many_move_each_is_told_in_turn_and_who_comes_or_goes_at_once() {
+        let mut presence = presence();
+        let session = SessionId;
+        let hear = |presence: &mut Presence, id: u64, clock| {
+            let state = format!("{{\"at\":{clock}}}");
+            presence.hear(says(session(id), Some(id)), vec![entry(id, clock, &state)], NOW);
+        };
+        let told = |presence: &mut Presence| {
+            let entries = decode(presence.take_changes(2)).expect("our own body");
+            entries.iter().map(|entry| (entry.client, entry.clock)).collect::<Vec<_>>()
+        };
+        (1..=5).for_each(|id| hear(&mut presence, id, 1));
+        assert_eq!(told(&mut presence), [(1, 1), (2, 1), (3, 1), (4, 1), (5, 1)], "they came");
+        (1..=5).for_each(|id| hear(&mut presence, id, 2));
+        assert_eq!(told(&mut presence), [(1, 2), (2, 2)]);
+        hear(&mut presence, 1, 3);
+        hear(&mut presence, 4, 3);
+        hear(&mut presence, 6, 1);
+        presence.leave(session(5), NOW);
+        assert_eq!(told(&mut presence), [(6, 1), (3, 2), (4, 3), (5, 2)]);
+        assert_eq!(told(&mut presence), [(1, 3)], "after the others");
+        assert!(!presence.has_changes());
+    }
+
+    #[test]
     fn a_reflected_state_is_dropped() {
         let mut presence = presence();
         presence.hear(says(ANN, Some(7)), vec![entry(7, 1, "{}")], NOW);
-        presence.take_changes();
+        presence.take_changes(usize::MAX);
         presence.hear(says(BO, None), vec![entry(7, 1, "{}")], NOW);
         assert!(!presence.has_changes());
     }
@@ -356,7 +423,7 @@ mod tests {
     fn nobody_speaks_for_a_client_that_another_session_introduced() {
         let mut presence = presence();
         presence.hear(says(ANN, Some(7)), vec![entry(7, 1, "{}")], NOW);
-        presence.take_changes();
+        presence.take_changes(usize::MAX);
         presence.hear(says(BO, Some(7)), vec![entry(7, 9, r#"{"fake":1}"#)], NOW);
         presence.hear(says(BO, None), vec![entry(7, 10, "null")], NOW);
         assert!(!presence.has_changes());
@@ -384,7 +451,7 @@ mod tests {
         assert!(!presence.is_own(7, BO));
         presence.hear(says(ANN, Some(7)), vec![entry(7, 2, "{}")], NOW);
         assert!(presence.is_own(7, ANN));
-        presence.take_changes();
+        presence.take_changes(usize::MAX);
         presence.leave(BO, NOW);
         assert_eq!(changes(&mut presence), [entry(8, 1, "null")]);
     }
@@ -393,7 +460,7 @@ mod tests {
     fn a_session_takes_its_states_with_it_and_late_reflections_do_not_bring_them_back() {
         let mut presence = presence();
         presence.hear(says(ANN, Some(7)), vec![entry(7, 3, "{}")], NOW);
-        presence.take_changes();
+        presence.take_changes(usize::MAX);
         presence.leave(ANN, NOW);
         assert_eq!(changes(&mut presence), [entry(7, 3, "null")]);
         assert_eq!(presence.everybody(), None);
@@ -466,7 +533,7 @@ mod tests {
     fn a_state_that_is_not_renewed_goes() {
         let mut presence = presence();
         presence.hear(says(ANN, Some(7)), vec![entry(7, 1, "{}")], NOW);
-        presence.take_changes();
+        presence.take_changes(usize::MAX);
         assert_eq!(presence.expires_at(), Some(EXPIRES_AFTER));
         presence.expire(EXPIRES_AFTER);
         assert_eq!(changes(&mut presence), [entry(7, 1, "null")]);

@@ -4,6 +4,7 @@
 //! outbox is full is told to the caller, who stops publishing to it until [`Drained`] arrives.
 
 mod outbox;
+mod reflections;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use crate::id::SessionId;
 use crate::wire::{Dialect, Frame, Reply};
 
 pub use outbox::{Close, Drained, Next, Outbox};
+pub use reflections::Reflections;
 
 /// Where the replies of one session go.
 #[derive(Debug)]

@@ -121,7 +121,7 @@ mod tests {
             (Say::Step1(&[0]), Message::SyncStep1 { state_vector: Bytes::from_static(&[0]) }),
             (Say::Step2(&update), Message::SyncStep2 { update: update.clone() }),
             (Say::Update(&update), Message::Update { update: update.clone() }),
-            (Say::Awareness(&body), Message::Awareness { entries: vec![] }),
+            (Say::Awareness(&body), Message::Awareness { body: body.clone() }),
         ] {
             let read = hocuspocus::decode(encode(Dialect::Hocuspocus, "d", &say));
             let read = read.expect("an address and a type");

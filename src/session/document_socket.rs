@@ -83,9 +83,12 @@ impl Socket for DocumentSocket {
         if kind == Kind::Text {
             return self.ignore(UNSUPPORTED_DATA, "text messages are not part of this protocol");
         }
-        match (self.decode)(bytes) {
+        let told = match (self.decode)(bytes) {
             Ok(message) => self.part.tell(message).await,
-            Err(e) => return self.ignore(UNREADABLE, &e.to_string()),
+            Err(e) => Err(e),
+        };
+        if let Err(e) = told {
+            return self.ignore(UNREADABLE, &e.to_string());
         }
         if self.part.is_ended() {
             // The document's own word, if there was one, was put into the outbox before.

@@ -53,7 +53,7 @@ struct Exchange<'a> {
 pub async fn read_state(services: &Services, login: Login) -> Result<Bytes, ExchangeError> {
     let mut exchange = Exchange::open(services, login).await?;
     let state_vector = Bytes::from_static(&[0]);
-    exchange.part.tell(Message::SyncStep1 { state_vector }).await;
+    exchange.tell(Message::SyncStep1 { state_vector }).await?;
     loop {
         match exchange.answer().await? {
             Reply::SyncStep2 { update } => return Ok(update),
@@ -73,7 +73,7 @@ pub async fn apply_update(
     update: Bytes,
 ) -> Result<(), ExchangeError> {
     let mut exchange = Exchange::open(services, login).await?;
-    exchange.part.tell(Message::Update { update }).await;
+    exchange.tell(Message::Update { update }).await?;
     loop {
         match exchange.answer().await? {
             Reply::Saved => return Ok(()),
@@ -99,6 +99,11 @@ impl<'a> Exchange<'a> {
         let outlet = || Outlet::Request(tell.clone());
         let part = Part::open(services, connection, login, outlet).await?;
         Ok(Self { services, part, answers, changes })
+    }
+
+    async fn tell(&mut self, message: Message) -> Result<(), ExchangeError> {
+        let told = self.part.tell(message).await;
+        told.map_err(|e| ExchangeError::Refused(e.to_string().into()))
     }
 
     async fn answer(&mut self) -> Result<Reply, ExchangeError> {

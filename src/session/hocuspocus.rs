@@ -19,7 +19,6 @@ use crate::access::{Caller, Credentials, Level, LoginError};
 use crate::clock;
 use crate::fanout::{Close, Outbox, Outlet};
 use crate::id::{ConnectionId, DocumentId, User};
-use crate::wire::awareness::Entry;
 use crate::wire::hocuspocus::{self, Addressed};
 use crate::wire::{Dialect, Message, Reply, Text, WireError};
 
@@ -141,7 +140,7 @@ impl HocuspocusSocket {
         }
     }
 
-    async fn message(&mut self, address: Text, message: Message) {
+    async fn message(&mut self, address: Text, message: Message) -> Result<(), Close> {
         self.forget_if_ended(&address);
         match message {
             Message::Token { token, .. } => {
@@ -162,11 +161,13 @@ impl HocuspocusSocket {
                 }
             }
             message => {
-                if let Some(part) = self.part(&address, &message).await {
-                    part.tell(message).await;
+                let Some(part) = self.part(&address, &message).await else { return Ok(()) };
+                if let Err(e) = part.tell(message).await {
+                    return self.unreadable(&address, &e);
                 }
             }
         }
+        Ok(())
     }
 
     /// The session for an address. Providers of 2.x without a token send no Auth frame: their first
@@ -202,10 +203,9 @@ impl HocuspocusSocket {
                 let state_vector = Bytes::copy_from_slice(state_vector);
                 (&mut shut.step_1, Message::SyncStep1 { state_vector })
             }
-            Message::Awareness { entries } => {
-                let copy = |entry: &Entry| Entry { state: entry.state.as_str().into(), ..*entry };
-                let entries = entries.iter().map(copy).collect();
-                (&mut shut.awareness, Message::Awareness { entries })
+            Message::Awareness { body } => {
+                let body = Bytes::copy_from_slice(body);
+                (&mut shut.awareness, Message::Awareness { body })
             }
             _ => return,
         };
@@ -233,7 +233,9 @@ impl HocuspocusSocket {
                 self.open(address, login, token.is_some()).await;
                 if let Some(open) = self.parts.get_mut(address.as_str()) {
                     for message in kept {
-                        open.part.tell(message).await;
+                        if let Err(e) = open.part.tell(message).await {
+                            debug!(connection.id = self.connection.0, reason = %e, "not read");
+                        }
                     }
                 }
             }
@@ -396,7 +398,7 @@ impl Socket for HocuspocusSocket {
         })?;
         self.count_stranger(bytes_len)?;
         match message {
-            Ok(message) => self.message(address, message).await,
+            Ok(message) => return self.message(address, message).await,
             Err(WireError::UnknownType { .. }) => {}
             Err(e) => return self.unreadable(&address, &e),
         }

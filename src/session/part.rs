@@ -13,10 +13,10 @@ use super::{Services, rights};
 use crate::access::{Access, Caller, Level, LoginError, Seat};
 use crate::document::actor::{Denied, DocumentActor, Flush, Join, Joined, Tell};
 use crate::document::input::{About, Ending, Greeting, Input};
-use crate::fanout::{Outlet, Port};
+use crate::fanout::{Outlet, Port, Reflections};
 use crate::hub::{NoRoom, Open};
 use crate::id::{ConnectionId, DocumentId, SessionId};
-use crate::wire::{Dialect, Message};
+use crate::wire::{Dialect, Message, WireError};
 
 /// A document may end between being found and being joined; so often it is looked for again.
 const TRIES: usize = 5;
@@ -44,6 +44,7 @@ pub struct Part {
     login: Login,
     addr: Addr<DocumentActor>,
     crowded: watch::Receiver<bool>,
+    reflections: Arc<Reflections>,
     ended: Arc<AtomicBool>,
 }
 
@@ -125,9 +126,9 @@ impl Part {
             let about = about(connection, &login, &port.outlet);
             match addr.send(Join { about, port, ended: ended.clone() }).await {
                 Ok(joined) => {
-                    let Joined { crowded } = joined?;
+                    let Joined { crowded, reflections } = joined?;
                     leaving.stay();
-                    return Ok(Self { session, login, addr, crowded, ended });
+                    return Ok(Self { session, login, addr, crowded, reflections, ended });
                 }
                 // It ended before it read our message: the hub finds or starts its successor.
                 Err(MailboxError::Closed) => leaving.stay(),
@@ -152,9 +153,17 @@ impl Part {
     /// Mailboxes are bounded in messages, not in bytes. So a large message, and one whose answer
     /// may be large, is waited for until it has been handled: a socket never has two of them on
     /// the way.
-    pub async fn tell(&mut self, message: Message) {
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn tell(&mut self, message: Message) -> Result<(), WireError> {
+        if let Message::Awareness { body } = &message
+            && self.reflections.contain(body)
+        {
+            return Ok(());
+        }
         let heavy = is_heavy(&message);
-        if let Some(input) = rights::admit(self.login.level, self.session, message) {
+        if let Some(input) = rights::admit(self.login.level, self.session, message)? {
             if heavy {
                 // A document that has ended needs no message.
                 let _ = self.addr.send(Tell(input)).await;
@@ -164,6 +173,7 @@ impl Part {
         }
         // The document's end is noticed by `is_ended`; whoever waits longer may have lost its rights.
         let _ = timeout(CROWD_PATIENCE, self.crowded.wait_for(|crowded| !crowded)).await;
+        Ok(())
     }
 
     /// Asks `access` again; `Some` where what the session may do is not what it was.

@@ -3,11 +3,18 @@
 use crate::access::Level;
 use crate::document::input::Input;
 use crate::id::SessionId;
-use crate::wire::{Message, Scope};
+use crate::wire::{Message, Scope, WireError, awareness};
 
 /// What a level lets through, as an input for the document; `None` where the message is not for
 /// the document at all.
-pub(super) fn admit(level: Level, session: SessionId, message: Message) -> Option<Input> {
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn admit(
+    level: Level,
+    session: SessionId,
+    message: Message,
+) -> Result<Option<Input>, WireError> {
     let may_write = may_write(level);
     let input = match message {
         Message::SyncStep1 { state_vector } => Input::SyncStep1 { session, state_vector },
@@ -17,15 +24,17 @@ pub(super) fn admit(level: Level, session: SessionId, message: Message) -> Optio
         Message::Update { update } => {
             Input::Update { session, bytes: update, whole: false, may_write }
         }
-        Message::Awareness { entries } => Input::Awareness { session, entries },
+        Message::Awareness { body } => {
+            Input::Awareness { session, entries: awareness::decode(body)? }
+        }
         Message::QueryAwareness => Input::QueryAwareness { session },
         Message::Checkpoint { payload } => Input::Checkpoint { session, payload },
         // Readers do not talk to everybody's application.
-        Message::Stateless { .. } if level < Level::Comment => return None,
+        Message::Stateless { .. } if level < Level::Comment => return Ok(None),
         Message::Stateless { payload } => Input::Stateless { session, payload },
-        Message::Token { .. } | Message::Close => return None,
+        Message::Token { .. } | Message::Close => return Ok(None),
     };
-    Some(input)
+    Ok(Some(input))
 }
 
 /// Whether a level lets somebody change a document.
@@ -57,7 +66,7 @@ mod tests {
             ];
             for (level, expected) in levels {
                 match admit(level, SessionId(1), message.clone()) {
-                    Some(Input::Update { may_write, .. }) => assert_eq!(may_write, expected),
+                    Ok(Some(Input::Update { may_write, .. })) => assert_eq!(may_write, expected),
                     other => panic!("an update was expected, not {other:?}"),
                 }
             }

@@ -1,7 +1,8 @@
 //! The awareness body: who is here and where, as Yjs clients tell each other.
 //!
 //! Bytes: count (var-uint), then per entry client id (var-uint), clock (var-uint), JSON text
-//! (var-string; the text `null` says that the client left). The JSON is not parsed here.
+//! (var-string; the text `null` says that the client left). The JSON is not parsed here. Most bodies
+//! that come from clients are reflections; so a body is read only where somebody looks into it.
 
 use bytes::{Bytes, BytesMut};
 
@@ -32,20 +33,68 @@ impl Entry {
     }
 }
 
+/// The entries of a body whose count has been read and can be true.
+#[derive(Debug)]
+pub struct Entries {
+    count: usize,
+    /// Bytes of the whole body.
+    body_bytes: usize,
+    reader: Reader,
+}
+
+impl Entries {
+    /// Reads the count of a body.
+    ///
+    /// # Errors
+    /// The body is cut, or has fewer bytes than so many entries take up.
+    pub fn new(body: Bytes) -> Result<Self, WireError> {
+        let body_bytes = body.len();
+        let mut reader = Reader::new(body);
+        let count = reader.var_uint()?;
+        if count > (reader.len() / ENTRY_BYTES_MIN) as u64 {
+            return Err(WireError::Truncated);
+        }
+        if count > ENTRIES_MAX {
+            return Err(WireError::NumberTooLarge);
+        }
+        Ok(Self { count: count as usize, body_bytes, reader })
+    }
+
+    /// How many entries there are.
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Bytes of all entries, behind the count.
+    pub fn bytes(&self) -> usize {
+        self.reader.len()
+    }
+
+    /// Where in the body each entry begins, and the end of the last.
+    ///
+    /// # Errors
+    /// The body is cut.
+    pub fn bounds(mut self) -> Result<Vec<usize>, WireError> {
+        let mut bounds = Vec::with_capacity(self.count + 1);
+        bounds.push(self.body_bytes - self.reader.len());
+        for _ in 0..self.count {
+            self.reader.var_uint()?;
+            self.reader.var_uint()?;
+            self.reader.var_bytes()?;
+            bounds.push(self.body_bytes - self.reader.len());
+        }
+        Ok(bounds)
+    }
+}
+
 /// Reads an awareness body.
 ///
 /// # Errors
 /// The body is cut, a count is not possible, a client id is 2^53 or more, or a text is not UTF-8.
 pub fn decode(body: Bytes) -> Result<Vec<Entry>, WireError> {
-    let mut reader = Reader::new(body);
-    let count = reader.var_uint()?;
-    if count > (reader.len() / ENTRY_BYTES_MIN) as u64 {
-        return Err(WireError::Truncated);
-    }
-    if count > ENTRIES_MAX {
-        return Err(WireError::NumberTooLarge);
-    }
-    let mut entries = Vec::with_capacity(count as usize);
+    let Entries { count, mut reader, .. } = Entries::new(body)?;
+    let mut entries = Vec::with_capacity(count);
     for _ in 0..count {
         let client = reader.var_uint()?;
         if client >= 1 << 53 {

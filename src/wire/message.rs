@@ -3,7 +3,6 @@
 use bytes::Bytes;
 
 use super::Text;
-use super::awareness::Entry;
 
 /// One message of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +24,8 @@ pub enum Message {
     },
     /// Who is here and where.
     Awareness {
-        /// In the order of the frame.
-        entries: Vec<Entry>,
+        /// An awareness body, not yet looked into, see [`super::awareness::decode`].
+        body: Bytes,
     },
     /// "Who is here?"
     QueryAwareness,
@@ -58,10 +57,7 @@ impl Message {
         match self {
             Self::SyncStep1 { state_vector } => state_vector.len(),
             Self::SyncStep2 { update } | Self::Update { update } => update.len(),
-            // Each has a number and a clock beside its state.
-            Self::Awareness { entries } => {
-                entries.iter().map(|e| e.state.as_str().len() + size_of::<Entry>()).sum()
-            }
+            Self::Awareness { body } => body.len(),
             Self::Stateless { payload } => payload.as_str().len(),
             Self::Checkpoint { payload } => payload.len(),
             Self::Token { token, .. } => token.as_str().len(),

@@ -76,7 +76,7 @@ pub(super) fn decode_sync(reader: &mut Reader) -> Result<Message, WireError> {
 }
 
 pub(super) fn decode_awareness(reader: &mut Reader) -> Result<Message, WireError> {
-    Ok(Message::Awareness { entries: awareness::decode(reader.var_bytes()?)? })
+    Ok(Message::Awareness { body: reader.var_bytes()? })
 }
 
 /// Puts sub-type and buffer of a sync reply behind `head`.

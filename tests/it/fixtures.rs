@@ -59,7 +59,9 @@ fn of_message(message: &Message) -> Value {
         Message::SyncStep1 { state_vector } => step_1(state_vector),
         Message::SyncStep2 { update } => changes("sync step 2", update),
         Message::Update { update } => changes("sync update", update),
-        Message::Awareness { entries } => {
+        Message::Awareness { body } => {
+            let entries =
+                coscribe::wire::awareness::decode(body.clone()).expect("an awareness body");
             let entries = entries.iter().map(|e| (e.client, e.clock, e.state.as_str()));
             awareness(entries)
         }

@@ -364,15 +364,17 @@ impl Awareness {
         let clock = self.clocks.get(&self.id).copied().unwrap_or(0) + 1;
         self.renew();
         self.renew();
-        let entries = vec![Entry { client: self.id, clock, state: "null".into() }];
-        self.states.contains_key(&self.id).then_some(Message::Awareness { entries })
+        let entry = Entry { client: self.id, clock, state: "null".into() };
+        let body = awareness::encode([entry].iter());
+        self.states.contains_key(&self.id).then_some(Message::Awareness { body })
     }
 
     /// A frame about some clients; of itself a client speaks only when it is seen.
     fn say(&self, clients: &[u64]) -> Option<Message> {
         let told = clients.iter().filter(|id| **id != self.id || self.states.contains_key(id));
         let entries: Vec<Entry> = told.map(|id| self.entry(*id)).collect();
-        (!entries.is_empty()).then_some(Message::Awareness { entries })
+        let body = awareness::encode(entries.iter());
+        (!entries.is_empty()).then_some(Message::Awareness { body })
     }
 
     /// Returns the clients about whom there is news.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use coscribe::document::input::Input;
 use coscribe::id::SessionId;
-use coscribe::wire::Message;
+use coscribe::wire::{Message, awareness};
 
 use crate::counter::Counter;
 use crate::ledger::linted;
@@ -319,7 +319,8 @@ impl Sim {
             Message::SyncStep1 { state_vector } => Input::SyncStep1 { session, state_vector },
             Message::SyncStep2 { update } => self.update(session, update, may_write, true),
             Message::Update { update } => self.update(session, update, may_write, false),
-            Message::Awareness { entries } => {
+            Message::Awareness { body } => {
+                let entries = awareness::decode(body).expect("a client's awareness");
                 let Some(link) = self.links.get(&session) else { return };
                 let (who, id) = (link.who, link.kind.id);
                 let is_alone = self.links.values().filter(|link| link.who == who).count() == 1;

@@ -85,9 +85,8 @@ impl Hostile {
 
     fn entry(&mut self, client: u64, state: &str) -> Message {
         self.clock += 1;
-        Message::Awareness {
-            entries: vec![Entry { client, clock: self.clock, state: state.into() }],
-        }
+        let entry = Entry { client, clock: self.clock, state: state.into() };
+        Message::Awareness { body: awareness::encode([entry].iter()) }
     }
 }
 
@@ -124,7 +123,9 @@ impl Sim {
                 victim.map(|(client, clock)| {
                     let state = if self.rng.bool() { "null" } else { r#"{"name":"somebody"}"# };
                     Message::Awareness {
-                        entries: vec![Entry { client, clock, state: state.into() }],
+                        body: awareness::encode(
+                            [Entry { client, clock, state: state.into() }].iter(),
+                        ),
                     }
                 })
             }
