@@ -13,8 +13,9 @@ use coscribe::crdt::{LintLimits, Linted, Replica};
 use coscribe::document::core::{Core, CoreLimits};
 use coscribe::document::input::{About, Greeting, Input, Loaded};
 use coscribe::document::lineage::Retired;
-use coscribe::fanout::{self, Outbox, Outlet, Port};
+use coscribe::fanout::{self, Outbox, Outlet, Port, Reflections};
 use coscribe::id::{ConnectionId, Seq, SessionId};
+use coscribe::wire::awareness::{Entry, decode, encode};
 use coscribe::wire::{Dialect, Reply};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use yrs::{Doc, Text, Transact};
@@ -89,23 +90,27 @@ fn live_core(sessions: u64) -> Core {
 
 fn flush(c: &mut Criterion) {
     let updates = keystrokes(1_000);
-    c.bench_function("1,000 keystrokes through the core, a flush each", |b| {
-        b.iter_batched(
-            || live_core(2),
-            |mut core| {
-                for (seq, bytes) in (1..).zip(updates.iter().cloned()) {
-                    let now = Duration::from_millis(seq);
-                    let (session, whole, may_write) = (SessionId(1), false, true);
-                    let update = Input::Update { session, bytes, whole, may_write };
-                    black_box(core.handle(update, now));
-                    let committed = Input::Committed { last: Seq(seq), durable: true };
-                    black_box(core.handle(committed, now));
-                }
-                core
-            },
-            BatchSize::LargeInput,
-        );
-    });
+    for sessions in [2, 1_000] {
+        let name = format!("1,000 keystrokes through the core, a flush each, {sessions} people");
+        c.bench_function(&name, |b| {
+            b.iter_batched(
+                || live_core(sessions),
+                |mut core| {
+                    for (seq, bytes) in (1..).zip(updates.iter().cloned()) {
+                        // Far enough apart that none waits.
+                        let now = Duration::from_secs(seq);
+                        let (session, whole, may_write) = (SessionId(1), false, true);
+                        let update = Input::Update { session, bytes, whole, may_write };
+                        black_box(core.handle(update, now));
+                        let committed = Input::Committed { last: Seq(seq), durable: true };
+                        black_box(core.handle(committed, now));
+                    }
+                    core
+                },
+                BatchSize::LargeInput,
+            );
+        });
+    }
 }
 
 fn publish(c: &mut Criterion) {
@@ -131,5 +136,21 @@ fn publish(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, lint, integrate, flush, publish);
+fn reflections(c: &mut Criterion) {
+    let state = r#"{"user":{"name":"Ann","color":"30bced"},"cursor":{"anchor":7,"head":9}}"#;
+    let entries: Vec<Entry> =
+        (0..300).map(|id| Entry { client: id << 20, clock: 9, state: state.into() }).collect();
+    let reflections = Reflections::default();
+    reflections.remember(&encode(entries.iter()));
+    let without_one =
+        encode(entries.iter().filter(|e| e.client != 150 << 20).collect::<Vec<_>>().into_iter());
+    c.bench_function("know 300 states that come back as a reflection", |b| {
+        b.iter(|| assert!(reflections.contain(black_box(&without_one))));
+    });
+    c.bench_function("read 300 states that come back", |b| {
+        b.iter(|| decode(black_box(without_one.clone())));
+    });
+}
+
+criterion_group!(benches, lint, integrate, flush, publish, reflections);
 criterion_main!(benches);

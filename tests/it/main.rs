@@ -10,6 +10,7 @@ mod access_live;
 mod access_matrix;
 mod assets;
 mod awareness;
+mod costs;
 mod ending;
 mod fixtures;
 mod health;
