@@ -6,7 +6,6 @@
 //! and whoever asks meanwhile waits for the answer.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
@@ -70,6 +69,8 @@ pub struct Hub {
 struct Entry {
     addr: Addr<DocumentActor>,
     generation: u64,
+    /// Where it lives.
+    thread: usize,
     /// `Some` while it is retiring: those who wait for what comes of that.
     waiters: Option<Vec<oneshot::Sender<Addr<DocumentActor>>>>,
 }
@@ -85,12 +86,14 @@ impl Hub {
         let generation = self.generation;
         let (shared, hub) = (self.shared.clone(), ctx.address().recipient());
         let document = id.clone();
-        let arbiter = self.threads.of(id);
+        let (thread, arbiter) = self.threads.with_room();
         let addr = DocumentActor::start_in_arbiter(arbiter, move |_| {
             DocumentActor::new(document, generation, shared, hub)
         });
-        let entry = Entry { addr: addr.clone(), generation, waiters: None };
-        self.documents.insert(id.clone(), entry);
+        let entry = Entry { addr: addr.clone(), generation, thread, waiters: None };
+        if let Some(ended) = self.documents.insert(id.clone(), entry) {
+            self.threads.leave(ended.thread);
+        }
         addr
     }
 }
@@ -116,7 +119,14 @@ impl Handler<Open> for Hub {
             return Box::pin(async move { told.await.map_err(|_| NoRoom::Stopping) });
         }
         if self.documents.len() >= self.documents_max {
-            self.documents.retain(|_, entry| entry.addr.connected());
+            let threads = &mut self.threads;
+            self.documents.retain(|_, entry| {
+                let is_live = entry.addr.connected();
+                if !is_live {
+                    threads.leave(entry.thread);
+                }
+                is_live
+            });
         }
         let found = if self.documents.len() >= self.documents_max {
             Err(NoRoom::TooMany { max: self.documents_max })
@@ -150,8 +160,9 @@ impl Handler<Report> for Hub {
                 }
             }
             News::Ended => {
-                let waiters = self.documents.remove(&document).and_then(|entry| entry.waiters);
-                let waiters = waiters.unwrap_or_default();
+                let Some(ended) = self.documents.remove(&document) else { return };
+                self.threads.leave(ended.thread);
+                let waiters = ended.waiters.unwrap_or_default();
                 if !waiters.is_empty() {
                     let addr = self.start_document(&document, ctx);
                     for waiter in waiters {
@@ -211,6 +222,8 @@ impl Handler<FlushAll> for Hub {
 pub struct DocumentThreads {
     systems: Vec<System>,
     arbiters: Vec<ArbiterHandle>,
+    /// Documents on each.
+    documents: Vec<usize>,
     threads: Vec<std::thread::JoinHandle<()>>,
 }
 
@@ -220,7 +233,8 @@ impl DocumentThreads {
     /// # Errors
     /// The machine has no thread left.
     pub fn start(count: usize) -> std::io::Result<Self> {
-        let mut started = Self { systems: vec![], arbiters: vec![], threads: vec![] };
+        let (systems, arbiters, documents, threads) = (vec![], vec![], vec![], vec![]);
+        let mut started = Self { systems, arbiters, documents, threads };
         for number in 0..count.max(1) {
             let (tell, told) = std::sync::mpsc::channel();
             let run = move || {
@@ -234,6 +248,7 @@ impl DocumentThreads {
             let thread = builder.stack_size(STACK_BYTES).spawn(run)?;
             let (arbiter, system) = told.recv().map_err(std::io::Error::other)?;
             started.arbiters.push(arbiter);
+            started.documents.push(0);
             started.systems.push(system);
             started.threads.push(thread);
         }
@@ -260,10 +275,30 @@ impl DocumentThreads {
         told.await.expect("a document thread lives as long as the server")
     }
 
-    fn of(&self, id: &DocumentId) -> &ArbiterHandle {
-        let mut hasher = DefaultHasher::new();
-        id.hash(&mut hasher);
-        let index = hasher.finish() % self.arbiters.len() as u64;
-        &self.arbiters[index as usize]
+    /// The thread with the fewest documents; one more lives there now. So two that are open at the
+    /// same time share a thread only where there are more of them than threads.
+    fn with_room(&mut self) -> (usize, &ArbiterHandle) {
+        let fewest = (0..self.documents.len()).min_by_key(|thread| self.documents[*thread]);
+        let thread = fewest.unwrap_or(0);
+        self.documents[thread] += 1;
+        (thread, &self.arbiters[thread])
+    }
+
+    fn leave(&mut self, thread: usize) {
+        self.documents[thread] -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_lives_on_the_thread_with_the_fewest() {
+        let mut threads = DocumentThreads::start(3).expect("threads");
+        let mut next = || threads.with_room().0;
+        assert_eq!([next(), next(), next(), next()], [0, 1, 2, 0]);
+        threads.leave(1);
+        assert_eq!(threads.with_room().0, 1, "which had none any more");
     }
 }
