@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use actix::{Actor, Addr};
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::{App as HttpApp, HttpServer, web};
 use anyhow::Context as _;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -96,16 +95,7 @@ impl App {
             proxies,
             doors,
         };
-        let server = HttpServer::new(move || {
-            let app = HttpApp::new().app_data(web::Data::new(site.clone()));
-            app.configure(|config| http::routes(&site, config))
-        })
-        .tcp_nodelay(true)
-        .client_request_timeout(request_timeout)
-        .disable_signals()
-        .shutdown_timeout(1)
-        .listen(listener)?
-        .run();
+        let server = http::serve(listener, site, request_timeout)?;
         let handle = server.handle();
         Ok(Self {
             address,

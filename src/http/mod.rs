@@ -11,6 +11,7 @@ mod history;
 mod limits;
 mod problem;
 mod recordings;
+mod server;
 mod sharing;
 mod turns;
 mod upgrade;
@@ -32,6 +33,7 @@ use crate::store::Store;
 
 pub use caller::{Proxies, ProxyError};
 pub use limits::{Doors, NoPlace, Place};
+pub use server::serve;
 pub use turns::Turns;
 
 /// Seconds for which a browser remembers what it may ask from another origin.
@@ -63,17 +65,24 @@ pub fn exports() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(recordings::EXPORTS_MAX))
 }
 
-/// Every route of the server.
-pub fn routes(site: &Site, config: &mut web::ServiceConfig) {
+/// The addresses of sockets.
+fn sockets(config: &mut web::ServiceConfig) {
     config
-        .route("/healthz", asked().to(health::alive))
-        .route("/readyz", asked().to(health::ready))
-        .route("/metrics", asked().to(health::metrics))
         .route("/sync/{document:.*}", web::get().to(upgrade::y_websocket))
         .route("/collab", web::get().to(upgrade::hocuspocus))
         .route("/collab/", web::get().to(upgrade::hocuspocus))
         .route("/d/{id}/ws/{same_id}", web::get().to(upgrade::y_sweet))
-        .route("/doc/ws/{id}", web::get().to(upgrade::y_sweet_deprecated))
+        .route("/doc/ws/{id}", web::get().to(upgrade::y_sweet_deprecated));
+}
+
+/// Every route of the server.
+fn routes(site: &Site, config: &mut web::ServiceConfig) {
+    config
+        // Whoever comes without an upgrade is told that one is needed.
+        .configure(sockets)
+        .route("/healthz", asked().to(health::alive))
+        .route("/readyz", asked().to(health::ready))
+        .route("/metrics", asked().to(health::metrics))
         .route("/ready", web::get().to(y_sweet::ready))
         .service(
             web::resource("/check_store")

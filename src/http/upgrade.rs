@@ -3,11 +3,16 @@
 //! What can be refused is refused here, with a status: stock clients back off from a refused
 //! upgrade, and hurry back to a socket that was accepted and closed.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
+use actix_http::ws::{HandshakeError, handshake};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use actix_web::{FromRequest, HttpRequest, HttpResponse, dev, web};
+use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL};
+use actix_web::rt::net::TcpStream;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use bytes::Bytes;
 use tracing::debug;
 
 use super::address::decoded;
@@ -17,9 +22,7 @@ use super::{Site, caller};
 use crate::access::LoginError;
 use crate::fanout::Outbox;
 use crate::id::{ConnectionId, DocumentId, NameError};
-use crate::session::{
-    self, Connection, DocumentSocket, Guard, HocuspocusSocket, OpenError, Socket,
-};
+use crate::session::{self, Connection, DocumentSocket, HocuspocusSocket, OpenError, Socket};
 use crate::wire::Dialect;
 
 /// In front of the document's name in a y-websocket path.
@@ -30,6 +33,8 @@ const SYNC_PREFIX: &str = "/sync/";
 enum Refusal {
     #[error("this is a WebSocket address; connect to it with a Yjs provider")]
     NotAnUpgrade,
+    #[error("this is no WebSocket address")]
+    Nowhere,
     #[error("{0}")]
     Problem(#[from] Problem),
     #[error(transparent)]
@@ -39,13 +44,14 @@ enum Refusal {
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error("the upgrade request is not valid: {0}")]
-    Handshake(actix_web::Error),
+    Handshake(HandshakeError),
 }
 
 impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::NotAnUpgrade => StatusCode::UPGRADE_REQUIRED,
+            Self::Nowhere => StatusCode::NOT_FOUND,
             Self::Problem(problem) => problem.status(),
             Self::Handshake(_) => StatusCode::BAD_REQUEST,
             Self::NoPlace(NoPlace::AddressFull { .. }) => StatusCode::TOO_MANY_REQUESTS,
@@ -79,21 +85,32 @@ impl From<LoginError> for Refusal {
     }
 }
 
+/// Takes over a socket that has left HTTP: with the answer that is still to be written, and what was
+/// read together with the request.
+type TakeOver = Box<dyn FnOnce(TcpStream, Bytes, Bytes)>;
+
+/// Goes along with a request that can become a socket. Where it was let in, who takes it over is
+/// left here.
+#[derive(Clone, Default)]
+pub(super) struct Upgrade(Rc<RefCell<Option<TakeOver>>>);
+
+impl Upgrade {
+    /// Who takes the socket over; nobody where it was not let in.
+    pub(super) fn take(&self) -> Option<TakeOver> {
+        self.0.take()
+    }
+}
+
 /// `GET /sync/{document}`: one document, y-websocket.
-pub(super) async fn y_websocket(
-    request: HttpRequest,
-    payload: web::Payload,
-    site: web::Data<Site>,
-) -> HttpResponse {
+pub(super) async fn y_websocket(request: HttpRequest, site: web::Data<Site>) -> HttpResponse {
     let document = document_in(request.uri().path()).map_err(Refusal::from);
-    let socket = open_document(&request, payload, &site, document, Dialect::YWebsocket).await;
+    let socket = open_document(&request, &site, document, Dialect::YWebsocket).await;
     answer(&site, socket)
 }
 
 /// `GET /d/{id}/ws/{id}`: one document, y-sweet.
 pub(super) async fn y_sweet(
     request: HttpRequest,
-    payload: web::Payload,
     site: web::Data<Site>,
     ids: web::Path<(String, String)>,
 ) -> HttpResponse {
@@ -102,32 +119,26 @@ pub(super) async fn y_sweet(
         true => super::y_sweet::parse(&id).map_err(Refusal::from),
         false => Err(Problem::bad("the two document ids in the path are not the same").into()),
     };
-    answer(&site, open_document(&request, payload, &site, document, Dialect::YSweet).await)
+    answer(&site, open_document(&request, &site, document, Dialect::YSweet).await)
 }
 
 /// `GET /doc/ws/{id}`: as before, at its deprecated address.
 pub(super) async fn y_sweet_deprecated(
     request: HttpRequest,
-    payload: web::Payload,
     site: web::Data<Site>,
     id: web::Path<String>,
 ) -> HttpResponse {
     let document = super::y_sweet::parse(&id).map_err(Refusal::from);
-    answer(&site, open_document(&request, payload, &site, document, Dialect::YSweet).await)
+    answer(&site, open_document(&request, &site, document, Dialect::YSweet).await)
 }
 
 /// `GET /collab`: many documents, Hocuspocus.
-pub(super) async fn hocuspocus(
-    request: HttpRequest,
-    payload: web::Payload,
-    site: web::Data<Site>,
-) -> HttpResponse {
-    answer(&site, open_hocuspocus(request, payload, &site).await)
+pub(super) async fn hocuspocus(request: HttpRequest, site: web::Data<Site>) -> HttpResponse {
+    answer(&site, open_hocuspocus(&request, &site).await)
 }
 
 async fn open_document(
     request: &HttpRequest,
-    payload: web::Payload,
     site: &Site,
     document: Result<DocumentId, Refusal>,
     dialect: Dialect,
@@ -140,24 +151,20 @@ async fn open_document(
     let outbox = Arc::new(Outbox::new(services.config.limits.outbox_bytes_max));
     let (services, written) = (services.clone(), outbox.clone());
     let socket = DocumentSocket::open(services, connection, login, written, dialect).await?;
-    upgrade(request, payload, site, Opened { place, connection, outbox, socket }).await
+    upgrade(request, site, Opened { place, connection, outbox, socket })
 }
 
-async fn open_hocuspocus(
-    request: HttpRequest,
-    payload: web::Payload,
-    site: &Site,
-) -> Result<HttpResponse, Refusal> {
-    let place = enter(&request, site)?;
-    let from = site.proxies.origin_of(&request);
+async fn open_hocuspocus(request: &HttpRequest, site: &Site) -> Result<HttpResponse, Refusal> {
+    let place = enter(request, site)?;
+    let from = site.proxies.origin_of(request);
     let services = &site.services;
     services.access.knock(from)?;
     let connection = services.next_connection();
     let outbox = Arc::new(Outbox::new(services.config.limits.outbox_bytes_max));
-    let shown = caller::credentials(&request, site);
+    let shown = caller::credentials(request, site);
     let (services, written) = (services.clone(), outbox.clone());
     let socket = HocuspocusSocket::new(services, connection, written, from, shown.proxied);
-    upgrade(&request, payload, site, Opened { place, connection, outbox, socket }).await
+    upgrade(request, site, Opened { place, connection, outbox, socket })
 }
 
 /// What a socket needs before it is one.
@@ -170,7 +177,8 @@ struct Opened<S> {
 
 /// The checks that do not look at the document.
 fn enter(request: &HttpRequest, site: &Site) -> Result<Place, Refusal> {
-    if !request.headers().contains_key("sec-websocket-key") {
+    let can_upgrade = request.extensions().contains::<Upgrade>();
+    if !can_upgrade || !request.headers().contains_key("sec-websocket-key") {
         return Err(Refusal::NotAnUpgrade);
     }
     caller::check_origin(request, site)?;
@@ -180,36 +188,30 @@ fn enter(request: &HttpRequest, site: &Site) -> Result<Place, Refusal> {
     Ok(site.doors.enter(site.proxies.origin_of(request))?)
 }
 
-async fn upgrade<S: Socket + 'static>(
+fn upgrade<S: Socket + 'static>(
     request: &HttpRequest,
-    payload: web::Payload,
     site: &Site,
     opened: Opened<S>,
 ) -> Result<HttpResponse, Refusal> {
-    let protocols: Vec<&str> = caller::chosen_protocol(request).into_iter().collect();
-    let bytes_max = site.services.config.limits.frame_bytes_max;
-    let budget = site.services.frames.clone();
-    let (guard, passage) = Guard::new(payload.into_inner(), bytes_max, budget);
-    let mut guarded: dev::Payload = dev::Payload::Stream { payload: Box::pin(guard) };
-    let payload = web::Payload::from_request(request, &mut guarded).await;
-    let payload = payload.map_err(Refusal::Handshake)?;
-    let (response, socket, stream) = actix_ws::handle_with_protocols(request, payload, &protocols)
-        .map_err(Refusal::Handshake)?;
-    let stream =
-        stream.max_frame_size(bytes_max).aggregate_continuations().max_continuation_size(bytes_max);
-    let Opened { place, connection: id, outbox, socket: dialect } = opened;
-    // Where everybody is let in, the first frame may be the login and large.
-    if dialect.login_deadline().is_some() && !site.services.access.lets_anybody_in() {
-        passage.hold_large(site.services.config.limits.unauthenticated_bytes_max);
+    let mut response = handshake(request.head()).map_err(Refusal::Handshake)?;
+    if let Some(protocol) = caller::chosen_protocol(request) {
+        response.insert_header((SEC_WEBSOCKET_PROTOCOL, protocol));
     }
+    let Opened { place, connection: id, outbox, socket: dialect } = opened;
     let services = site.services.clone();
-    debug!(connection.id = id.0, "socket is open");
-    let connection = Connection { id, outbox, socket, stream, passage };
-    actix_web::rt::spawn(async move {
-        session::run(services, connection, dialect).await;
-        drop(place);
+    let take_over: TakeOver = Box::new(move |socket, answer, early| {
+        debug!(connection.id = id.0, "socket is open");
+        let connection = Connection { id, outbox, socket, answer, early };
+        actix_web::rt::spawn(session::serve(services, connection, dialect, place));
     });
-    Ok(response)
+    let upgrade = request.extensions().get::<Upgrade>().cloned().ok_or(Refusal::NotAnUpgrade)?;
+    upgrade.0.replace(Some(take_over));
+    Ok(response.finish().map_into_boxed_body().into())
+}
+
+/// What is no address of a socket.
+pub(super) async fn nowhere(site: web::Data<Site>) -> HttpResponse {
+    answer(&site, Err(Refusal::Nowhere))
 }
 
 fn answer(site: &Site, result: Result<HttpResponse, Refusal>) -> HttpResponse {

@@ -5,9 +5,10 @@
 
 mod document_socket;
 mod exchange;
-mod guard;
+mod frames;
 mod heartbeat;
 mod hocuspocus;
+mod incoming;
 mod pace;
 mod part;
 mod recorder;
@@ -30,11 +31,11 @@ use crate::metrics::Metrics;
 
 pub use document_socket::DocumentSocket;
 pub use exchange::{ExchangeError, apply_update, read_state};
-pub use guard::{Budget, Guard, Passage};
 pub use hocuspocus::HocuspocusSocket;
+pub use incoming::Budget;
 pub use part::{Login, OpenError, Part};
 pub use recorder::{RecordError, Recorder};
-pub use socket::{Connection, Socket, run};
+pub use socket::{Connection, Socket, refuse, serve};
 
 /// What every connection of a server shares.
 #[derive(Debug)]

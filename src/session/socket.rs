@@ -1,22 +1,26 @@
 //! The read loop of one socket, whatever its dialect.
 
-use std::io::ErrorKind;
-use std::pin::pin;
-use std::rc::Rc;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError};
+use actix_web::rt::net::TcpStream;
 use bytes::Bytes;
+use futures_util::FutureExt;
+use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
-use super::guard::{Fault, Passage};
+use super::Services;
+use super::frames::{Event, Fault};
 use super::heartbeat::Heartbeat;
+use super::incoming::{self, Incoming};
 use super::pace::Pace;
-use super::{Services, writer};
+use super::writer::Writer;
 use crate::clock;
+use crate::config::Config;
 use crate::fanout::{Close, Outbox};
 use crate::id::ConnectionId;
 use crate::wire::{Dialect, Frame};
@@ -31,6 +35,9 @@ const RESTARTING: u16 = 1012;
 /// As Hocuspocus says it.
 const RESET: u16 = 4205;
 const CONNECTION_TIMEOUT: u16 = 4408;
+
+/// How long a peer that was told that it is over may go on talking.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What a dialect does with the frames of one socket.
 pub trait Socket {
@@ -63,59 +70,106 @@ pub enum Kind {
     Text,
 }
 
-/// A socket that has been opened.
+/// A socket that has been let in.
 pub struct Connection {
     /// Counted by the server.
     pub id: ConnectionId,
     /// What waits to be written.
     pub outbox: Arc<Outbox>,
-    /// The writing half.
-    pub socket: actix_ws::Session,
-    /// The reading half.
-    pub stream: AggregatedMessageStream,
-    /// Shared with the guard in front of `stream`.
-    pub passage: Passage,
+    /// The socket itself.
+    pub socket: TcpStream,
+    /// The answer to the request, which is still to be written.
+    pub answer: Bytes,
+    /// What was read together with the request.
+    pub early: Bytes,
 }
 
-/// Serves one socket until either side ends it.
-pub async fn run(services: Arc<Services>, connection: Connection, dialect: impl Socket) {
-    let Connection { id, outbox, socket, stream, passage } = connection;
-    let timing = &services.config.timing;
+/// Serves one socket until either side ends it; `place` is dropped then.
+///
+/// What an idle socket costs is mostly the size of this future: what is moved inside a future takes
+/// up room at both places, so the parts are put together here and used there where they lie.
+pub fn serve<D: Socket>(
+    services: Arc<Services>,
+    connection: Connection,
+    dialect: D,
+    place: impl Sized,
+) -> impl Future<Output = ()> {
+    let Connection { id, outbox, socket, answer, early } = connection;
+    let Config { timing, limits, .. } = &services.config;
     let filler_interval_ms = match dialect.filler() {
         Some(Dialect::YSweet) => timing.y_sweet_filler_interval_ms,
         _ => timing.filler_interval_ms,
     };
-    let filler_interval = Duration::from_millis(filler_interval_ms);
-    let heartbeat = Rc::new(Heartbeat::new(timing, filler_interval));
-    let metrics = services.metrics.clone();
-    metrics.connections.inc();
-    let writing = writer::write(socket.clone(), outbox.clone(), heartbeat.clone(), metrics.clone());
-    let mut writing = pin!(writing);
+    let heartbeat = Heartbeat::new(timing, Duration::from_millis(filler_interval_ms));
+    let patience = Duration::from_millis(timing.shutdown_timeout_ms);
+    let mut incoming = Incoming::new(early, limits.frame_bytes_max, services.frames.clone());
+    // Where everybody is let in, the first frame may be the login and large.
+    if dialect.login_deadline().is_some() && !services.access.lets_anybody_in() {
+        incoming.hold_large(limits.unauthenticated_bytes_max);
+    }
     let mut changes = services.access.changes();
     // What has changed since the login was looked at is not missed.
     changes.mark_changed();
-    let mut reader =
-        Reader { services, outbox, socket, stream, passage, dialect, heartbeat, changes };
-    tokio::select! {
-        end = reader.read() => {
-            let Reader { services, outbox, dialect, .. } = reader;
-            let End { close, cut } = end;
-            debug!(connection.id = id.0, close.code = close.code, close.reason, "socket is closing");
-            // It leaves its documents now, however long the peer takes to read the end.
-            drop(dialect);
-            if cut {
-                outbox.cut(close);
-            } else {
-                outbox.close(close);
+    let mut dialect = Some(dialect);
+    services.metrics.connections.inc();
+    async move {
+        let was_told = {
+            let writer = Writer {
+                socket: &socket,
+                outbox: &outbox,
+                heartbeat: &heartbeat,
+                metrics: &services.metrics,
+                rest: answer,
+            };
+            let mut writing = pin!(writer.write());
+            tokio::select! {
+                end = async {
+                    let mut reader = Reader {
+                        services: &services,
+                        outbox: &outbox,
+                        socket: &socket,
+                        heartbeat: &heartbeat,
+                        incoming: &mut incoming,
+                        dialect: dialect.as_mut()?,
+                        changes: &mut changes,
+                    };
+                    Some(reader.read().await)
+                } => {
+                    // It leaves its documents now, however long the peer takes to read the end.
+                    dialect = None;
+                    if let Some(end) = end {
+                        end.tell(id, &outbox);
+                    }
+                    timeout(patience, &mut writing).await.unwrap_or(false)
+                }
+                was_told = &mut writing => was_told,
             }
-            let patience = Duration::from_millis(services.config.timing.shutdown_timeout_ms);
-            if timeout(patience, &mut writing).await.is_err() {
-                outbox.abandon();
-            }
+        };
+        outbox.abandon();
+        debug!(connection.id = id.0, "socket has closed");
+        services.metrics.connections.dec();
+        drop((dialect, place));
+        if was_told {
+            end(socket).await;
         }
-        () = &mut writing => debug!(connection.id = id.0, "socket has closed"),
     }
-    metrics.connections.dec();
+}
+
+/// Closes a socket whose peer has been told so. Closed with something unread it would be reset, and
+/// the peer might never see what it was told.
+async fn end(mut socket: TcpStream) {
+    if poll_fn(|cx| Pin::new(&mut socket).poll_shutdown(cx)).await.is_ok() {
+        // A peer that talks on is not listened to for longer.
+        let _ = timeout(FAREWELL, incoming::ignore(&socket)).await;
+    }
+}
+
+/// Answers a request that does not become a socket.
+pub async fn refuse(socket: TcpStream, answer: &[u8]) {
+    // It is new and the answer is short: the system takes all of it.
+    if socket.try_write(answer).is_ok() {
+        end(socket).await;
+    }
 }
 
 /// How reading ended.
@@ -125,24 +179,35 @@ struct End {
     cut: bool,
 }
 
+impl End {
+    fn tell(self, id: ConnectionId, outbox: &Outbox) {
+        let Self { close, cut } = self;
+        debug!(connection.id = id.0, close.code = close.code, close.reason, "socket is closing");
+        if cut {
+            outbox.cut(close);
+        } else {
+            outbox.close(close);
+        }
+    }
+}
+
 impl From<Close> for End {
     fn from(close: Close) -> Self {
         Self { close, cut: false }
     }
 }
 
-struct Reader<D> {
-    services: Arc<Services>,
-    outbox: Arc<Outbox>,
-    socket: actix_ws::Session,
-    stream: AggregatedMessageStream,
-    passage: Passage,
-    dialect: D,
-    heartbeat: Rc<Heartbeat>,
-    changes: watch::Receiver<()>,
+struct Reader<'a, D> {
+    services: &'a Services,
+    outbox: &'a Outbox,
+    socket: &'a TcpStream,
+    heartbeat: &'a Heartbeat,
+    incoming: &'a mut Incoming,
+    dialect: &'a mut D,
+    changes: &'a mut watch::Receiver<()>,
 }
 
-impl<D: Socket> Reader<D> {
+impl<D: Socket> Reader<'_, D> {
     /// Reads until the peer leaves, misbehaves, or the server ends; says how to close.
     async fn read(&mut self) -> End {
         let limits = &self.services.config.limits;
@@ -150,59 +215,63 @@ impl<D: Socket> Reader<D> {
         let mut messages = Pace::new(limits.connection_messages_per_s_max, now);
         let mut bytes_read = Pace::new(limits.connection_bytes_per_s_max, now);
         let mut stopping = self.services.stopping.clone();
+        let stopping = async {
+            // Where the server is gone there is nobody to stop.
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+        };
+        let mut stopping = pin!(stopping);
         loop {
             self.heartbeat.set_filler(self.dialect.filler());
             let deadline = self.dialect.login_deadline();
             if deadline.is_none() {
-                self.passage.let_in();
+                self.incoming.let_in();
             }
-            let message = tokio::select! {
+            let event = tokio::select! {
                 // However fast the peer sends, the end and a review come first.
                 biased;
-                _ = stopping.wait_for(|stopping| *stopping) => return self.stop().await.into(),
-                () = due(&mut self.changes, self.dialect.review_at_ms()) => {
+                () = &mut stopping => return self.stop().await.into(),
+                () = due(self.changes, self.dialect.review_at_ms()) => {
                     match self.review().await {
                         Ok(()) => continue,
                         Err(end) => return end,
                     }
                 }
-                () = until(deadline, &self.heartbeat) => {
+                () = until(deadline, self.heartbeat) => {
                     return close(CONNECTION_TIMEOUT, "Connection Timeout").into();
                 }
-                message = self.stream.recv() => message,
+                event = self.incoming.next(self.socket) => event,
             };
             self.heartbeat.heard();
-            let (kind, bytes) = match message {
-                None => return close(NORMAL, "").into(),
-                Some(Err(e)) => return fault(&e, self.passage.fault()).into(),
-                Some(Ok(AggregatedMessage::Close(reason))) => return echo(reason).into(),
-                Some(Ok(AggregatedMessage::Pong(_))) => continue,
-                Some(Ok(AggregatedMessage::Ping(payload))) => {
-                    let mut socket = self.socket.clone();
-                    match self.meanwhile(socket.pong(&payload)).await {
-                        Ok(Ok(())) => continue,
-                        Ok(Err(_)) => return close(NORMAL, "").into(),
-                        Err(end) => return end,
+            let wait = match event {
+                Ok(Some(Event::Message(kind, bytes))) => {
+                    self.services.metrics.messages_received.inc();
+                    self.services.metrics.bytes_received.inc_by(bytes.len() as u64);
+                    let now = self.heartbeat.now();
+                    let wait =
+                        messages.take(1.0, now).max(bytes_read.take(bytes.len() as f64, now));
+                    if let Err(close) = self.dialect.frame(kind, bytes).await {
+                        return close.into();
                     }
+                    self.incoming.handled();
+                    wait
                 }
-                Some(Ok(AggregatedMessage::Binary(bytes))) => (Kind::Binary, bytes),
-                Some(Ok(AggregatedMessage::Text(text))) => (Kind::Text, text.into_bytes()),
+                Ok(Some(Event::Ping(bytes))) => {
+                    self.outbox.push(Frame::pong(bytes));
+                    Duration::ZERO
+                }
+                Ok(Some(Event::Pong)) => continue,
+                Ok(Some(Event::Close(code))) => return close(code.unwrap_or(NORMAL), "").into(),
+                Ok(None) => return close(NORMAL, "").into(),
+                Err(e) => return fault(e).into(),
             };
-            self.services.metrics.messages_received.inc();
-            self.services.metrics.bytes_received.inc_by(bytes.len() as u64);
-            let now = self.heartbeat.now();
-            let wait = messages.take(1.0, now).max(bytes_read.take(bytes.len() as f64, now));
-            if let Err(close) = self.dialect.frame(kind, bytes).await {
-                return close.into();
+            // Replies to what the peer sends must not pile up: it is read as fast as it reads.
+            let outbox = self.outbox;
+            if wait.is_zero() && outbox.has_room().now_or_never().is_some() {
+                continue;
             }
-            self.passage.handled();
-            let outbox = self.outbox.clone();
             let pause = async {
-                // Replies to what the peer sends must not pile up: it is read as fast as it reads.
                 outbox.has_room().await;
-                if !wait.is_zero() {
-                    sleep(wait).await;
-                }
+                sleep(wait).await;
             };
             if let Err(end) = self.meanwhile(pause).await {
                 return end;
@@ -216,14 +285,16 @@ impl<D: Socket> Reader<D> {
         loop {
             tokio::select! {
                 biased;
-                () = due(&mut self.changes, self.dialect.review_at_ms()) => self.review().await?,
+                () = due(self.changes, self.dialect.review_at_ms()) => self.review().await?,
                 done = &mut work => return Ok(done),
             }
         }
     }
 
-    async fn review(&mut self) -> Result<(), End> {
-        self.dialect.review().await.map_err(|close| End { close, cut: true })
+    /// Boxed, as it is rare and large.
+    fn review(&mut self) -> Pin<Box<dyn Future<Output = Result<(), End>> + '_>> {
+        let review = self.dialect.review();
+        Box::pin(async { review.await.map_err(|close| End { close, cut: true }) })
     }
 
     /// The server is ending: what was read gets into the log first.
@@ -264,26 +335,13 @@ async fn until(deadline: Option<Duration>, heartbeat: &Heartbeat) {
     }
 }
 
-/// Closes as the peer asked, with its own code where that may stand in a close frame.
-fn echo(reason: Option<actix_ws::CloseReason>) -> Close {
-    let code = reason.map_or(NORMAL, |reason| u16::from(reason.code));
-    close(if matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) { code } else { NORMAL }, "")
-}
-
-fn fault(e: &ProtocolError, noted: Option<Fault>) -> Close {
-    match (noted, e) {
-        (Some(Fault::TooBig), _) | (None, ProtocolError::Overflow) => {
-            close(TOO_BIG, "Message Too Big")
-        }
-        (Some(Fault::Stranger), _) => close(RESET, "Reset Connection"),
-        (Some(Fault::TooSlow), _) => close(CONNECTION_TIMEOUT, "Connection Timeout"),
-        (Some(Fault::ReservedBits), _) => close(PROTOCOL_ERROR, "reserved bits are set"),
-        (None, ProtocolError::Io(e)) if e.kind() == ErrorKind::InvalidData => {
-            close(INVALID_DATA, "a text message must be UTF-8")
-        }
-        // The connection is broken; nobody hears this.
-        (None, ProtocolError::Io(_)) => close(NORMAL, ""),
-        (None, e) => close(PROTOCOL_ERROR, &e.to_string()),
+fn fault(fault: Fault) -> Close {
+    match fault {
+        Fault::TooBig => close(TOO_BIG, "Message Too Big"),
+        Fault::Stranger => close(RESET, "Reset Connection"),
+        Fault::TooSlow => close(CONNECTION_TIMEOUT, "Connection Timeout"),
+        Fault::NotUtf8 => close(INVALID_DATA, "a text message must be UTF-8"),
+        Fault::Malformed(what) => close(PROTOCOL_ERROR, what),
     }
 }
 

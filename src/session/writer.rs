@@ -1,129 +1,277 @@
-//! Writes what is in the outbox; one task a socket.
+//! Writes what is in the outbox.
 //!
-//! Large messages go out in bounded pieces (RFC 6455 fragments), so that a connection's write
-//! buffer never grows to the size of the largest document it saw, and a peer that does not read
-//! holds little more than its outbox.
+//! Frames are put together in memory that all sockets of a thread share, and go out in one write;
+//! only what the socket does not take is kept. Large messages go out in bounded pieces (RFC 6455
+//! fragments), so a peer that does not read holds little more than its outbox.
 
-use std::rc::Rc;
-use std::sync::Arc;
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
 
-use actix_web::web::Bytes;
-use actix_ws::{CloseCode, CloseReason, Closed, Item, Session};
-use bytes::BytesMut;
-use tokio::time::{MissedTickBehavior, interval};
+use actix_web::rt::net::TcpStream;
+use bytes::{Buf, Bytes};
+use tokio::task::coop::consume_budget;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::heartbeat::{Beat, Heartbeat};
-use crate::fanout::{Drained, Next, Outbox};
+use crate::fanout::{Close, Drained, Next, Outbox};
 use crate::metrics::Metrics;
-use crate::wire::Frame;
+use crate::wire::{Frame, FrameKind};
 
-/// Bytes of one fragment. The channel to the socket takes 32 of them, and all that are there at once
-/// are copied into one buffer.
+/// Bytes of one fragment.
 const PIECE_BYTES: usize = 4 << 10;
 
-/// Writes until the socket is closed by either side, and leaves the outbox abandoned.
-pub(super) async fn write(
-    mut socket: Session,
-    outbox: Arc<Outbox>,
-    heartbeat: Rc<Heartbeat>,
-    metrics: Arc<Metrics>,
-) {
-    let mut beat = interval(heartbeat.interval());
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    beat.tick().await;
-    let ended = loop {
-        let next = tokio::select! {
-            next = outbox.next() => next,
-            _ = beat.tick() => {
-                if pulse(&mut socket, &heartbeat, &metrics).await.is_err() { break None }
+/// A write that has so many bytes takes no further frame or fragment.
+const BATCH_BYTES: usize = 64 << 10;
+
+/// RFC 6455, section 5.5: what a control frame may carry, less the code.
+const CLOSE_REASON_BYTES_MAX: usize = 123;
+
+const FINAL: u8 = 0x80;
+const CONTINUATION: u8 = 0;
+const BINARY: u8 = 2;
+const CLOSE: u8 = 8;
+const PING: u8 = 9;
+const PONG: u8 = 10;
+
+const LENGTH_16: u8 = 126;
+const LENGTH_64: u8 = 127;
+
+thread_local! {
+    /// Holds bytes only while they are put together and written, which never waits.
+    static OUTPUT: RefCell<Batch> = RefCell::default();
+}
+
+/// What goes out in one write.
+#[derive(Debug, Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    /// Messages that begin in it, and how long they are in all.
+    messages: u64,
+    message_bytes: u64,
+}
+
+/// The peer is gone.
+#[derive(Debug)]
+struct Gone;
+
+/// The writing half of a socket.
+pub(super) struct Writer<'a> {
+    /// The socket.
+    pub socket: &'a TcpStream,
+    /// What is to be written.
+    pub outbox: &'a Outbox,
+    /// Whether the peer is there.
+    pub heartbeat: &'a Heartbeat,
+    /// Counts what is written.
+    pub metrics: &'a Metrics,
+    /// What the socket has not taken. Goes before everything else.
+    pub rest: Bytes,
+}
+
+/// A large message on its way out.
+struct Large {
+    frame: Frame,
+    begun: bool,
+}
+
+impl Writer<'_> {
+    /// Writes until the socket is closed by either side, and leaves the outbox abandoned. Says
+    /// whether the peer was told.
+    pub(super) async fn write(mut self) -> bool {
+        let mut beat = interval(self.heartbeat.interval());
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        beat.tick().await;
+        let close = self.write_outbox(&mut beat).await;
+        self.outbox.abandon();
+        match close {
+            Ok(close) => {
+                self.batch(|batch| batch.close(&close)).is_ok()
+                    && self.write_rest(&mut beat).await.is_ok()
+            }
+            Err(Gone) => false,
+        }
+    }
+
+    async fn write_outbox(&mut self, beat: &mut Interval) -> Result<Close, Gone> {
+        let mut large = None;
+        loop {
+            self.write_rest(beat).await?;
+            let next = match large.take() {
+                Some(begun) => {
+                    large = self.batch(|batch| batch.large(begun))?;
+                    continue;
+                }
+                None => {
+                    tokio::select! {
+                        biased;
+                        _ = beat.tick() => {
+                            self.pulse()?;
+                            continue;
+                        }
+                        next = self.outbox.next() => next,
+                    }
+                }
+            };
+            let outbox = self.outbox;
+            let (begun, after) = self.batch(|batch| batch.frames(next, outbox))?;
+            large = begun;
+            match after {
+                None | Some(Next::Frame(_)) => {}
+                Some(Next::Drained(stalled)) => {
+                    self.write_rest(beat).await?;
+                    for (session, document) in stalled {
+                        // A document that has ended needs no message.
+                        let _ = document.send(Drained { session }).await;
+                    }
+                }
+                Some(Next::Close(close)) => {
+                    self.write_rest(beat).await?;
+                    return Ok(close);
+                }
+            }
+            // Documents may fill the outbox as fast as a peer reads; others want to be served too.
+            consume_budget().await;
+        }
+    }
+
+    /// Asks for a sign of life, and says something where the client needs to hear it.
+    fn pulse(&mut self) -> Result<(), Gone> {
+        let Beat::Alive(filler) = self.heartbeat.beat() else { return Err(Gone) };
+        self.batch(|batch| {
+            if let Some(filler) = filler {
+                batch.frame(filler);
+            }
+            batch.header(FINAL | PING, 0);
+        })
+    }
+
+    /// Waits until the socket has taken everything; a peer that does not read must not outlive the
+    /// timeout behind its full queue.
+    async fn write_rest(&mut self, beat: &mut Interval) -> Result<(), Gone> {
+        while !self.rest.is_empty() {
+            let written = self.try_write(&self.rest)?;
+            if written > 0 {
+                self.rest.advance(written);
                 continue;
             }
-        };
-        match next {
-            Next::Frame(frame) => {
-                let written = write_frame(&mut socket, &frame, &metrics);
-                let beating = async {
-                    // A peer that does not read must not outlive the timeout behind its full queue.
-                    loop {
-                        beat.tick().await;
-                        if heartbeat.beat() == Beat::Dead {
-                            return;
-                        }
+            tokio::select! {
+                ready = poll_fn(|cx| self.socket.poll_write_ready(cx)) => ready.map_err(|_| Gone)?,
+                _ = beat.tick() => {
+                    if self.heartbeat.beat() == Beat::Dead {
+                        return Err(Gone);
                     }
-                };
-                let written = tokio::select! {
-                    written = written => written,
-                    () = beating => Err(Closed),
-                };
-                if written.is_err() {
-                    break None;
-                }
-                heartbeat.wrote();
-            }
-            Next::Drained(stalled) => {
-                for (session, document) in stalled {
-                    // A document that has ended needs no message.
-                    let _ = document.send(Drained { session }).await;
                 }
             }
-            Next::Close(close) => break Some(close),
         }
-    };
-    let reason = ended.map(|close| CloseReason {
-        code: CloseCode::from(close.code),
-        description: Some(close.reason).filter(|reason| !reason.is_empty()),
-    });
-    outbox.abandon();
-    // The peer may have gone first.
-    let _ = socket.close(reason).await;
-}
+        Ok(())
+    }
 
-async fn pulse(
-    socket: &mut Session,
-    heartbeat: &Heartbeat,
-    metrics: &Metrics,
-) -> Result<(), Closed> {
-    match heartbeat.beat() {
-        Beat::Dead => Err(Closed),
-        Beat::Alive(filler) => {
-            if let Some(frame) = filler {
-                write_frame(socket, &frame, metrics).await?;
-                heartbeat.wrote();
+    /// Puts bytes together and writes them as far as the socket takes them. Nothing else may wait
+    /// to be written.
+    fn batch<T>(&mut self, put: impl FnOnce(&mut Batch) -> T) -> Result<T, Gone> {
+        OUTPUT.with_borrow_mut(|batch| {
+            batch.bytes.clear();
+            (batch.messages, batch.message_bytes) = (0, 0);
+            let put = put(batch);
+            if batch.messages > 0 {
+                self.metrics.messages_sent.inc_by(batch.messages);
+                self.metrics.bytes_sent.inc_by(batch.message_bytes);
+                self.heartbeat.wrote();
             }
-            socket.ping(b"").await
+            if !batch.bytes.is_empty() {
+                let written = self.try_write(&batch.bytes)?;
+                self.rest = Bytes::copy_from_slice(&batch.bytes[written..]);
+            }
+            Ok(put)
+        })
+    }
+
+    /// How much the socket took.
+    fn try_write(&self, bytes: &[u8]) -> Result<usize, Gone> {
+        match self.socket.try_write(bytes) {
+            Ok(written) => Ok(written),
+            Err(e) if would_block(&e) => Ok(0),
+            Err(_) => Err(Gone),
         }
     }
 }
 
-async fn write_frame(socket: &mut Session, frame: &Frame, metrics: &Metrics) -> Result<(), Closed> {
-    metrics.messages_sent.inc();
-    metrics.bytes_sent.inc_by(frame.len() as u64);
-    if frame.payload.is_empty() {
-        return write_pieces(socket, frame.head.clone()).await;
-    }
-    if frame.len() <= PIECE_BYTES {
-        let mut whole = BytesMut::with_capacity(frame.len());
-        whole.extend_from_slice(&frame.head);
-        whole.extend_from_slice(&frame.payload);
-        return socket.binary(whole.freeze()).await;
-    }
-    socket.continuation(Item::FirstBinary(frame.head.clone())).await?;
-    continue_with(socket, frame.payload.clone()).await
+fn would_block(e: &io::Error) -> bool {
+    matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
-async fn write_pieces(socket: &mut Session, mut bytes: Bytes) -> Result<(), Closed> {
-    if bytes.len() <= PIECE_BYTES {
-        return socket.binary(bytes).await;
+impl Batch {
+    /// Puts in the frames of the outbox, starting with `next`, as far as they fit; returns the large
+    /// one that does not, and what comes after them that is no frame.
+    fn frames(&mut self, mut next: Next, outbox: &Outbox) -> (Option<Large>, Option<Next>) {
+        loop {
+            let Next::Frame(frame) = next else { return (None, Some(next)) };
+            let large = self.frame(frame);
+            if large.is_some() || self.bytes.len() >= BATCH_BYTES {
+                return (large, None);
+            }
+            match outbox.try_next() {
+                Some(further) => next = further,
+                None => return (None, None),
+            }
+        }
     }
-    let first = bytes.split_to(PIECE_BYTES);
-    socket.continuation(Item::FirstBinary(first)).await?;
-    continue_with(socket, bytes).await
-}
 
-async fn continue_with(socket: &mut Session, mut rest: Bytes) -> Result<(), Closed> {
-    while rest.len() > PIECE_BYTES {
-        let piece = rest.split_to(PIECE_BYTES);
-        socket.continuation(Item::Continue(piece)).await?;
+    /// Puts in a frame; returns what is left of a large one.
+    fn frame(&mut self, frame: Frame) -> Option<Large> {
+        if frame.kind == FrameKind::Pong {
+            self.header(FINAL | PONG, frame.head.len());
+            self.bytes.extend_from_slice(&frame.head);
+            return None;
+        }
+        self.messages += 1;
+        self.message_bytes += frame.len() as u64;
+        if frame.len() > PIECE_BYTES {
+            return self.large(Large { frame, begun: false });
+        }
+        self.header(FINAL | BINARY, frame.len());
+        self.bytes.extend_from_slice(&frame.head);
+        self.bytes.extend_from_slice(&frame.payload);
+        None
     }
-    socket.continuation(Item::Last(rest)).await
+
+    /// Puts in fragments as far as they fit, and returns what is left.
+    fn large(&mut self, mut large: Large) -> Option<Large> {
+        while self.bytes.len() < BATCH_BYTES {
+            let Frame { head, payload, .. } = &mut large.frame;
+            let bytes = if head.is_empty() { payload } else { head };
+            let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
+            let is_last = large.frame.is_empty();
+            let opcode = if large.begun { CONTINUATION } else { BINARY };
+            self.header(if is_last { FINAL | opcode } else { opcode }, piece.len());
+            self.bytes.extend_from_slice(&piece);
+            if is_last {
+                return None;
+            }
+            large.begun = true;
+        }
+        Some(large)
+    }
+
+    fn close(&mut self, close: &Close) {
+        let reason = &close.reason[..close.reason.floor_char_boundary(CLOSE_REASON_BYTES_MAX)];
+        self.header(FINAL | CLOSE, 2 + reason.len());
+        self.bytes.extend_from_slice(&close.code.to_be_bytes());
+        self.bytes.extend_from_slice(reason.as_bytes());
+    }
+
+    /// The header of a frame of a server, which has no mask.
+    fn header(&mut self, first: u8, length: usize) {
+        let bytes = &mut self.bytes;
+        if length < usize::from(LENGTH_16) {
+            bytes.extend_from_slice(&[first, length as u8]);
+        } else if let Ok(length) = u16::try_from(length) {
+            bytes.extend_from_slice(&[first, LENGTH_16]);
+            bytes.extend_from_slice(&length.to_be_bytes());
+        } else {
+            bytes.extend_from_slice(&[first, LENGTH_64]);
+            bytes.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
 }
