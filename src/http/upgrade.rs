@@ -7,11 +7,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix_http::ws::{HandshakeError, handshake};
+use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL};
+use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::rt::net::TcpStream;
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, dev, web};
 use bytes::Bytes;
 use tracing::debug;
 
@@ -44,7 +44,7 @@ enum Refusal {
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error("the upgrade request is not valid: {0}")]
-    Handshake(HandshakeError),
+    Handshake(actix_web::Error),
 }
 
 impl Refusal {
@@ -193,10 +193,13 @@ fn upgrade<S: Socket + 'static>(
     site: &Site,
     opened: Opened<S>,
 ) -> Result<HttpResponse, Refusal> {
-    let mut response = handshake(request.head()).map_err(Refusal::Handshake)?;
-    if let Some(protocol) = caller::chosen_protocol(request) {
-        response.insert_header((SEC_WEBSOCKET_PROTOCOL, protocol));
-    }
+    // The stream of messages that comes with the answer would keep the socket inside HTTP.
+    let nothing = web::Payload::from_request(request, &mut dev::Payload::None).into_inner();
+    let protocols = caller::chosen_protocol(request);
+    let shaken = nothing.and_then(|nothing| {
+        actix_ws::handle_with_protocols(request, nothing, protocols.as_slice())
+    });
+    let (response, ..) = shaken.map_err(Refusal::Handshake)?;
     let Opened { place, connection: id, outbox, socket: dialect } = opened;
     let services = site.services.clone();
     let take_over: TakeOver = Box::new(move |socket, answer, early| {
@@ -206,7 +209,7 @@ fn upgrade<S: Socket + 'static>(
     });
     let upgrade = request.extensions().get::<Upgrade>().cloned().ok_or(Refusal::NotAnUpgrade)?;
     upgrade.0.replace(Some(take_over));
-    Ok(response.finish().map_into_boxed_body().into())
+    Ok(response.set_body(BoxBody::new(())))
 }
 
 /// What is no address of a socket.

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use actix_http::ws::Item;
+use actix_ws::Item;
 use awc::error::WsProtocolError;
 use awc::ws::{Frame, Message};
 use awc::{Client, Connector};

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use actix_http::ws::Item;
+use actix_ws::Item;
 use actix_web::http::StatusCode;
 use awc::Client;
 use awc::error::{WsClientError, WsProtocolError};
