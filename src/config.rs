@@ -159,7 +159,9 @@ pub enum LogFormat {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Timing {
-    /// The longest that a crowded document gathers updates before it writes and publishes them.
+    /// The longest that a crowded document gathers updates before it writes and publishes them. It is
+    /// short for few (1.3 ms for 4 sessions, 17 ms for 50, 20 ms for 60 to 1,000, 40 ms for 2,000),
+    /// and somebody who writes alone is not delayed. With 0 it does not gather.
     pub flush_interval_max_ms: u64,
     /// The longest that a crowded document gathers cursor movements.
     pub awareness_interval_max_ms: u64,
@@ -321,7 +323,7 @@ impl Default for Proxy {
 impl Default for Timing {
     fn default() -> Self {
         Self {
-            flush_interval_max_ms: 20,
+            flush_interval_max_ms: 50,
             awareness_interval_max_ms: 200,
             idle_timeout_ms: 60_000,
             ping_interval_ms: 20_000,

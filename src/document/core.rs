@@ -17,6 +17,7 @@ use super::flush::{Credit, Echo, Flight, Held, Undurable, Waiting};
 use super::input::{About, Effect, Ending, Greeting, Input, Loaded, Record};
 use super::lineage::Lineage;
 use super::member::{Asked, Question, Session};
+use super::pace;
 use super::presence::{Presence, PresenceLimits, Speaker};
 use crate::config::Config;
 use crate::crdt::{LintLimits, Linted, Replica, StateVector, Summary};
@@ -43,6 +44,8 @@ pub struct CoreLimits {
     pub snapshot_rows: u64,
     /// Bytes of the log after which a snapshot is taken.
     pub snapshot_bytes: usize,
+    /// Each session makes the time for which a document gathers updates longer by this much.
+    pub flush_interval_per_session: Duration,
     /// The longest that a crowded document gathers updates.
     pub flush_interval_max: Duration,
     /// The longest that a crowded document gathers awareness.
@@ -72,6 +75,7 @@ impl CoreLimits {
             refusals_max: limits.unreadable_frames_max,
             snapshot_rows: limits.snapshot_rows,
             snapshot_bytes: limits.snapshot_bytes,
+            flush_interval_per_session: pace::PER_SESSION,
             flush_interval_max: Duration::from_millis(timing.flush_interval_max_ms),
             awareness_per_s_max: limits.document_awareness_per_s_max,
             awareness_interval_max: Duration::from_millis(timing.awareness_interval_max_ms),

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::core::{Core, MAY_NOT_WRITE, Sync, SyncKind};
+use super::core::{Core, CoreLimits, MAY_NOT_WRITE, Sync, SyncKind};
 use super::input::{Effect, Greeting, Record};
 use super::member::Question;
+use super::pace;
 use crate::crdt::{Integrated, Linted, Verdict};
 use crate::id::{Seq, SessionId};
 use crate::wire::Reply;
@@ -35,12 +36,6 @@ const OWNER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A session whose updates leave a hole so often in a row does not get anywhere by being asked.
 const HOLES_MAX: u32 = 16;
-
-/// Each session makes the interval between two flushes longer by this much.
-const FLUSH_INTERVAL_PER_SESSION: Duration = Duration::from_micros(100);
-
-/// Shorter waits are not worth a timer.
-const FLUSH_INTERVAL_MIN: Duration = Duration::from_millis(1);
 
 /// While the log fails it is tried again after this time, then after twice as long, and so on.
 const RETRY_FIRST: Duration = Duration::from_millis(250);
@@ -411,10 +406,10 @@ impl Core {
             Ok(integrated) => integrated,
             Err(broken) => return self.rebuild_without(broken.index, &broken.reason, batch),
         };
-        let crowd = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
-        let interval = FLUSH_INTERVAL_PER_SESSION.saturating_mul(crowd);
-        let interval = interval.min(self.limits.flush_interval_max);
-        self.next_flush = if interval < FLUSH_INTERVAL_MIN { now } else { now + interval };
+        let CoreLimits { flush_interval_per_session, flush_interval_max, .. } = self.limits;
+        let sessions = self.sessions.len();
+        self.next_flush =
+            now + pace::interval(sessions, flush_interval_per_session, flush_interval_max);
         self.launch(batch, integrated);
     }
 

@@ -13,6 +13,10 @@ use crate::link::{ClientEnd, Down, Part, Who};
 use crate::plan::pick;
 use crate::world::Sim;
 
+/// A client that is turned away comes again after so long, as y-websocket does; what is due meanwhile
+/// happens.
+const BACKS_OFF_FOR: Duration = Duration::from_millis(2_500);
+
 /// Something that can happen now.
 #[derive(Debug, Clone, Copy)]
 enum Event {
@@ -79,10 +83,20 @@ impl Sim {
             return true;
         }
         let away = self.clients.iter().position(|c| !c.is_gone && c.session.is_none());
+        if away.is_some() && self.is_full() && self.wake_within(BACKS_OFF_FOR) {
+            return true;
+        }
         away.is_some_and(|index| {
             self.happen(Event::Connect(index));
             true
         })
+    }
+
+    /// Whoever comes is turned away. The place may be that of a connection which is gone and not read
+    /// to its end, because the document is crowded until it flushes.
+    fn is_full(&self) -> bool {
+        let here = self.here().filter(|part| *part == Part::Here);
+        here.count() >= self.plan.limits.sessions_max
     }
 
     /// Everything that may happen, and how likely.

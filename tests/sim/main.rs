@@ -4,9 +4,11 @@
 //! delay, fail and crash. What must hold is checked after each step (`server`, `ledger`, `link`,
 //! `client`) and when everything has settled (`checks`). The same seed is the same run.
 //!
-//! `COSCRIBE_SIM_SEEDS=100000` runs that many seeds of each family, `COSCRIBE_SIM_SEED=17` prints one
+//! `COSCRIBE_SIM_SEEDS=100000` runs that many seeds of each family, from `COSCRIBE_SIM_FROM` on;
+//! `COSCRIBE_SIM_SEED=17` prints one
 //! step by step: `COSCRIBE_SIM_SEED=17 cargo nextest run --test sim one_seed --no-capture`, or
-//! `one_guarded_seed`, or `one_reborn_seed`.
+//! `one_guarded_seed`, or `one_reborn_seed`. `COSCRIBE_SIM_GATHER_US=3000` makes documents gather updates
+//! for so many microseconds a session, instead of one of `GATHER_US` by the seed's number.
 
 mod checks;
 mod client;
@@ -34,6 +36,11 @@ const STEADY_SEEDS: u64 = 3_000;
 const GUARDED_SEEDS: u64 = 1_000;
 const REBORN_SEEDS: u64 = 1_000;
 
+/// Microseconds that a session adds to the time for which its document gathers updates: with the first
+/// few clients gather at all, the second is what the server does, with the last gathering is the rule.
+const GATHER_US: [u64; 3] = [HASTY_US, 333, 3_000];
+const HASTY_US: u64 = 100;
+
 /// Tests that the seeds are shared out to, so that they run on several cores.
 const STEADY_SHARDS: u64 = 4;
 const GUARDED_SHARDS: u64 = 2;
@@ -44,22 +51,34 @@ fn variable(name: &str) -> Option<u64> {
     Some(value.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {value:?}")))
 }
 
+/// How long the document of this seed gathers updates, for each session.
+fn gather_us(seed: u64) -> u64 {
+    let by_number = GATHER_US[(seed % GATHER_US.len() as u64) as usize];
+    variable("COSCRIBE_SIM_GATHER_US").unwrap_or(by_number)
+}
+
 fn run(seed: u64) {
-    run_in(Family::Steady, seed);
+    run_in(Family::Steady, seed, HASTY_US);
 }
 
 fn run_guarded(seed: u64) {
-    run_in(Family::Guarded, seed);
+    run_in(Family::Guarded, seed, HASTY_US);
 }
 
 fn run_reborn(seed: u64) {
-    run_in(Family::Reborn, seed);
+    run_in(Family::Reborn, seed, HASTY_US);
 }
 
-fn run_in(family: Family, seed: u64) {
-    let mut sim = Sim::new(family, seed, Trace::Off);
+fn run_in(family: Family, seed: u64, gather_us: u64) {
+    if let Err(panic) = try_run(family, seed, gather_us) {
+        resume_unwind(panic);
+    }
+}
+
+fn try_run(family: Family, seed: u64, gather_us: u64) -> std::thread::Result<()> {
+    let mut sim = Sim::new(family, seed, gather_us, Trace::Off);
     let ended = catch_unwind(AssertUnwindSafe(|| sim.run_to_end()));
-    if let Err(panic) = ended {
+    if ended.is_err() {
         let test = match family {
             Family::Steady => "one_seed",
             Family::Guarded => "one_guarded_seed",
@@ -67,40 +86,52 @@ fn run_in(family: Family, seed: u64) {
         };
         eprintln!(
             "seed {seed} failed; to see it step by step:\n\
-             COSCRIBE_SIM_SEED={seed} cargo nextest run --test sim {test} --no-capture"
+             COSCRIBE_SIM_GATHER_US={gather_us} COSCRIBE_SIM_SEED={seed} \
+             cargo nextest run --test sim {test} --no-capture"
         );
-        resume_unwind(panic);
     }
+    ended
 }
 
-fn run_shard(shard: u64) {
-    let seeds = variable("COSCRIBE_SIM_SEEDS").unwrap_or(STEADY_SEEDS);
-    (shard..seeds).step_by(STEADY_SHARDS as usize).for_each(run);
+/// Runs all seeds of a shard, also those after one that failed.
+fn run_shard(family: Family, shard: u64, shards: u64, seeds: u64) {
+    let from = variable("COSCRIBE_SIM_FROM").unwrap_or(0);
+    let seeds = from + shard..from + variable("COSCRIBE_SIM_SEEDS").unwrap_or(seeds);
+    let failed = |seed: &u64| try_run(family, *seed, gather_us(*seed)).is_err();
+    let failed: Vec<u64> = seeds.step_by(shards as usize).filter(failed).collect();
+    assert!(failed.is_empty(), "these seeds failed: {failed:?}");
+}
+
+fn run_steady_shard(shard: u64) {
+    run_shard(Family::Steady, shard, STEADY_SHARDS, STEADY_SEEDS);
 }
 
 fn run_guarded_shard(shard: u64) {
-    let seeds = variable("COSCRIBE_SIM_SEEDS").unwrap_or(GUARDED_SEEDS);
-    (shard..seeds).step_by(GUARDED_SHARDS as usize).for_each(run_guarded);
+    run_shard(Family::Guarded, shard, GUARDED_SHARDS, GUARDED_SEEDS);
+}
+
+fn run_reborn_shard(shard: u64) {
+    run_shard(Family::Reborn, shard, REBORN_SHARDS, REBORN_SEEDS);
 }
 
 #[test]
 fn what_was_promised_holds_in_any_weather_1_of_4() {
-    run_shard(0);
+    run_steady_shard(0);
 }
 
 #[test]
 fn what_was_promised_holds_in_any_weather_2_of_4() {
-    run_shard(1);
+    run_steady_shard(1);
 }
 
 #[test]
 fn what_was_promised_holds_in_any_weather_3_of_4() {
-    run_shard(2);
+    run_steady_shard(2);
 }
 
 #[test]
 fn what_was_promised_holds_in_any_weather_4_of_4() {
-    run_shard(3);
+    run_steady_shard(3);
 }
 
 #[test]
@@ -111,12 +142,6 @@ fn what_was_promised_holds_while_rights_change_1_of_2() {
 #[test]
 fn what_was_promised_holds_while_rights_change_2_of_2() {
     run_guarded_shard(1);
-}
-
-fn run_reborn_shard(shard: u64) {
-    let seeds = variable("COSCRIBE_SIM_SEEDS").unwrap_or(REBORN_SEEDS);
-    let shard = (shard..seeds).step_by(REBORN_SHARDS as usize);
-    shard.for_each(|seed| run_in(Family::Reborn, seed));
 }
 
 #[test]
@@ -132,21 +157,21 @@ fn two_lives_of_a_document_are_never_glued_together_2_of_2() {
 #[test]
 fn one_reborn_seed() {
     if let Some(seed) = variable("COSCRIBE_SIM_SEED") {
-        Sim::new(Family::Reborn, seed, Trace::Print).run_to_end();
+        Sim::new(Family::Reborn, seed, gather_us(seed), Trace::Print).run_to_end();
     }
 }
 
 #[test]
 fn one_seed() {
     if let Some(seed) = variable("COSCRIBE_SIM_SEED") {
-        Sim::new(Family::Steady, seed, Trace::Print).run_to_end();
+        Sim::new(Family::Steady, seed, gather_us(seed), Trace::Print).run_to_end();
     }
 }
 
 #[test]
 fn one_guarded_seed() {
     if let Some(seed) = variable("COSCRIBE_SIM_SEED") {
-        Sim::new(Family::Guarded, seed, Trace::Print).run_to_end();
+        Sim::new(Family::Guarded, seed, gather_us(seed), Trace::Print).run_to_end();
     }
 }
 
@@ -159,7 +184,7 @@ fn the_same_seed_is_the_same_run() {
             _ => Family::Reborn,
         };
         let [one, two] = [(); 2].map(|()| {
-            let mut sim = Sim::new(family, seed, Trace::Keep(vec![]));
+            let mut sim = Sim::new(family, seed, gather_us(seed), Trace::Keep(vec![]));
             sim.run_to_end();
             sim.trace
         });

@@ -230,7 +230,8 @@ impl Sim {
         }
     }
 
-    fn here(&self) -> impl Iterator<Item = Part> {
+    /// What became of those who came to the document that was started last.
+    pub fn here(&self) -> impl Iterator<Item = Part> {
         let start = self.starts;
         self.links.values().filter(move |link| link.start == start).map(|link| link.part)
     }

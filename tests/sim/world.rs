@@ -75,9 +75,12 @@ pub struct Connection {
 
 impl Sim {
     /// A world with an empty document and nobody in it.
-    pub fn new(family: Family, seed: u64, trace: Trace) -> Self {
+    ///
+    /// The document gathers updates for `gather_us` microseconds for each session.
+    pub fn new(family: Family, seed: u64, gather_us: u64, trace: Trace) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let plan = Plan::draw(&mut rng, family);
+        let mut plan = Plan::draw(&mut rng, family);
+        plan.limits.flush_interval_per_session = Duration::from_micros(gather_us);
         let clients =
             (0..plan.clients).map(|index| Client::new(draw_kind(&mut rng, family, index)));
         let clients: Vec<Client> = clients.collect();
