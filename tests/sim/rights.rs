@@ -56,13 +56,13 @@ impl Sim {
         if self.may_write(session) == may_write || self.links[&session].part == Part::Over {
             return;
         }
+        // What is due goes out now, by the rights that there were and not between the two answers.
+        self.input(Input::Tick);
         let connection = self.connections.get_mut(&ConnectionId(session.0));
         connection.expect("a session of a connection").may_write = may_write;
         if !self.links[&session].is_here(self.starts) {
             return;
         }
-        // What waits to be published goes out now, not between the two answers.
-        self.input(Input::Tick);
         let here = self.who_is_here(session);
         self.input(Input::Rights { session, may_write, user: None });
         let link = &self.links[&session];
