@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use super::core::{Core, CoreLimits, MAY_NOT_WRITE, Sync, SyncKind};
 use super::input::{Effect, Greeting, Record};
-use super::member::Question;
+use super::member::Session;
 use super::pace;
 use crate::crdt::{Integrated, Linted, Verdict};
 use crate::id::{Seq, SessionId};
@@ -140,8 +140,7 @@ impl Core {
             return self.send(session, Reply::NotSaved { reason, lasting: false });
         }
         let is_owners_word = waiting.whole;
-        self.waiting_bytes += len;
-        self.waiting.push_back(waiting);
+        self.wait(waiting);
         if is_owners_word {
             self.release_held(session);
         }
@@ -182,6 +181,7 @@ impl Core {
             self.turn_down(session, MAY_NOT_WRITE);
         }
         self.set_withdrawn(session, true);
+        self.ask_if_there_is_room();
     }
 
     /// What is on its way to the log is tried again if that fails: its session may write again, and
@@ -210,17 +210,26 @@ impl Core {
         self.release_held_if(|held| held.until.is_some_and(|until| until <= now));
     }
 
+    /// Puts an update behind those that wait.
+    fn wait(&mut self, waiting: Waiting) {
+        self.waiting_bytes += waiting.record.bytes.len();
+        self.waiting.push_back(waiting);
+    }
+
     fn release_held_if(&mut self, released: impl Fn(&Held) -> bool) {
+        let mut heard = Vec::new();
         for held in std::mem::take(&mut self.held) {
             if !released(&held) {
                 self.held.push(held);
                 continue;
             }
             let mut waiting = held.waiting;
+            heard.extend(waiting.whole.then_some(waiting.session));
             waiting.owners_heard.push(held.owner);
-            self.waiting_bytes += waiting.record.bytes.len();
-            self.waiting.push_back(waiting);
+            self.wait(waiting);
         }
+        // What waited for one of these answers is examined behind it.
+        heard.into_iter().for_each(|session| self.release_held(session));
     }
 
     /// Does what can be done now; called after every input.
@@ -398,7 +407,7 @@ impl Core {
         let batch = self.take_batch();
         let batch: Vec<Waiting> = batch.into_iter().filter_map(|w| self.admit(w, now)).collect();
         if batch.is_empty() {
-            return;
+            return self.ask_if_there_is_room();
         }
         let Some(replica) = &mut self.replica else { return };
         let updates: Vec<&Linted> = batch.iter().map(|waiting| &waiting.update).collect();
@@ -456,12 +465,17 @@ impl Core {
         while let Some(next) = self.waiting.front() {
             let len = next.record.bytes.len();
             let full = batch.len() >= updates_max || bytes + len > BATCH_BYTES_MAX;
-            // What was held is examined when everything that its owner said is integrated.
-            if !batch.is_empty() && (full || !next.owners_heard.is_empty()) {
+            // What was held is examined when everything that its owner said is integrated, and what
+            // its owner has said since can be seen behind it.
+            let was_held = !next.owners_heard.is_empty();
+            if !batch.is_empty() && (full || was_held) {
                 break;
             }
             bytes += len;
             batch.extend(self.waiting.pop_front());
+            if was_held {
+                break;
+            }
         }
         self.waiting_bytes -= bytes;
         if self.waiting.is_empty() {
@@ -483,7 +497,10 @@ impl Core {
             let held_bytes: usize =
                 self.held.iter().map(|held| held.waiting.record.bytes.len()).sum();
             let len = waiting.record.bytes.len();
-            if waiting.owners_heard.contains(&owner) {
+            let was_held = waiting.owners_heard.contains(&owner);
+            if was_held && self.has_more_waiting(owner) {
+                self.wait(waiting);
+            } else if was_held && !self.has_more_to_come(owner) {
                 let reason = "it continues the text of somebody who is here and has not written it";
                 self.block(waiting, owner, reason);
             } else if self.held.len() >= HELD_MAX
@@ -493,8 +510,10 @@ impl Core {
                 self.block(waiting, owner, reason);
             } else {
                 let until = self.claims(session, client).then(|| now + OWNER_PATIENCE);
-                self.ask(owner);
-                let question = self.sessions.get(&owner).map_or(0, |known| known.asked);
+                if !was_held {
+                    self.ask(owner);
+                }
+                let question = self.question_that_counts(owner);
                 self.held.push(Held { owner, client, question, waiting, until });
             }
             return None;
@@ -510,6 +529,53 @@ impl Core {
             }
         }
         Some(waiting)
+    }
+
+    /// An answer of this session waits to be integrated.
+    fn has_more_waiting(&self, owner: SessionId) -> bool {
+        self.waiting.iter().any(|waiting| waiting.session == owner && waiting.whole)
+    }
+
+    /// What this session has said is not all that it has: an answer of its own is held, or it is asked
+    /// again, because what it said left a hole.
+    fn has_more_to_come(&self, owner: SessionId) -> bool {
+        let is_asked = self.sessions.get(&owner).is_some_and(Session::is_asked_for_more);
+        is_asked || self.is_held(owner)
+    }
+
+    /// An answer of this session is held.
+    fn is_held(&self, session: SessionId) -> bool {
+        let mut held = self.held.iter().map(|held| &held.waiting);
+        held.any(|waiting| waiting.session == session && waiting.whole)
+    }
+
+    /// The question whose answer shows whether its session has what somebody else has sent.
+    fn question_that_counts(&self, owner: SessionId) -> u32 {
+        let Some(known) = self.sessions.get(&owner) else { return 0 };
+        if known.is_asked_for_more() { known.asked } else { known.answered }
+    }
+
+    /// Two or more carry each other's changes, and the answer of each is held for the next. Only what
+    /// the log has lost comes like this, from who has seen it before: the first is taken.
+    fn is_circular(&self, waiting: &Waiting, owner: SessionId) -> bool {
+        let mut reached = vec![owner];
+        let mut next = 0;
+        while let Some(session) = reached.get(next).copied() {
+            next += 1;
+            let held = self.held.iter().filter(|held| held.waiting.session == session);
+            let held = held.filter(|held| held.waiting.whole).map(|held| held.owner);
+            let was_held = self.waiting.iter().filter(|w| w.session == session && w.whole);
+            let was_held = was_held.flat_map(|waiting| waiting.owners_heard.iter().copied());
+            for waits_for in held.chain(was_held) {
+                if waits_for == waiting.session {
+                    return true;
+                }
+                if !reached.contains(&waits_for) {
+                    reached.push(waits_for);
+                }
+            }
+        }
+        false
     }
 
     /// Turns down what was sent in the name of somebody who is here, until that session has left:
@@ -529,15 +595,21 @@ impl Core {
         inserts
             .filter(|insert| insert.end > replica.clock(insert.client))
             .filter_map(|insert| Some((insert.client, self.owner_of(insert.client)?)))
-            .find(|(_, owner)| *owner != waiting.session)
+            .find(|(_, owner)| *owner != waiting.session && !self.is_circular(waiting, *owner))
     }
 
     /// No holes: the sender is asked for everything that is missing.
     fn ask_for_the_rest(&mut self, waiting: Waiting) {
         self.give_up(&waiting);
+        let has_answered = self.has_more_waiting(waiting.session) || self.is_held(waiting.session);
         let Some(known) = self.sessions.get_mut(&waiting.session) else { return };
-        if known.questions.iter().any(|asked| asked.why == Question::OfItsOwn && !asked.is_stale) {
+        if known.is_asked_for_more() {
             // The answer is on its way, behind everything that was sent before the question came.
+            return;
+        }
+        if has_answered {
+            // The answer is not integrated yet, and may be older than this.
+            known.ask_again = true;
             return;
         }
         known.holes += 1;
@@ -619,6 +691,10 @@ impl Core {
             }
             self.answer_checkpoint(*session);
         }
+        self.ask_if_there_is_room();
+    }
+
+    fn ask_if_there_is_room(&mut self) {
         if self.waiting.is_empty() && self.failures == 0 {
             self.ask_those_turned_away();
         }

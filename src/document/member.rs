@@ -90,6 +90,11 @@ impl Session {
         }
     }
 
+    /// The answer to a question of the server's own is on its way, with all that it has.
+    pub(super) fn is_asked_for_more(&self) -> bool {
+        self.questions.iter().any(|asked| asked.why == Question::OfItsOwn && !asked.is_stale)
+    }
+
     /// How many acknowledgements an update earns when it is saved.
     pub(super) fn credit_of(&mut self, whole: bool) -> Credit {
         if !whole {

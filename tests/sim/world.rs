@@ -204,9 +204,11 @@ impl Sim {
         for victim in &victims {
             let who = Who::Client(*victim);
             let links: Vec<&Link> = self.links.values().filter(|link| link.who == who).collect();
-            let is_in_doubt = self.hostile.slandered.contains(&self.clients[*victim].kind.id);
+            let client = &self.clients[*victim];
+            let is_in_doubt = self.hostile.slandered.contains(&client.kind.id);
             let answers = matches!(links[..], [link] if link.answers(self.starts));
-            let is_robbed = answers && !is_in_doubt;
+            // Who may not write owns no client id, and has nothing to lose.
+            let is_robbed = answers && !is_in_doubt && client.may_write;
             assert!(!is_robbed, "client {victim} is here and somebody else writes as it");
         }
         self.is_disordered |= is_damaged || !victims.is_empty();
