@@ -14,6 +14,7 @@ mod checks;
 mod client;
 mod content;
 mod counter;
+mod crossed;
 mod events;
 mod hostile;
 mod ledger;
