@@ -133,9 +133,7 @@ impl Core {
         let max = if self.failures == 0 { max.saturating_mul(2) } else { max };
         if self.waiting_bytes > 0 && self.waiting_bytes + len > max {
             self.owe(session, waiting.credit);
-            if let Some(known) = self.sessions.get_mut(&session) {
-                known.ask_again = true;
-            }
+            self.ask_later(session);
             let reason = "not saved yet: the server cannot store changes right now".into();
             return self.send(session, Reply::NotSaved { reason, lasting: false });
         }
@@ -225,7 +223,9 @@ impl Core {
             }
             let mut waiting = held.waiting;
             heard.extend(waiting.whole.then_some(waiting.session));
-            waiting.owners_heard.push(held.owner);
+            if !waiting.owners_heard.contains(&held.owner) {
+                waiting.owners_heard.push(held.owner);
+            }
             self.wait(waiting);
         }
         // What waited for one of these answers is examined behind it.
@@ -558,6 +558,10 @@ impl Core {
     /// Two or more carry each other's changes, and the answer of each is held for the next. Only what
     /// the log has lost comes like this, from who has seen it before: the first is taken.
     fn is_circular(&self, waiting: &Waiting, owner: SessionId) -> bool {
+        // Whoever has not been asked is asked first. So this is looked for in few updates only.
+        if !waiting.owners_heard.contains(&owner) {
+            return false;
+        }
         let mut reached = vec![owner];
         let mut next = 0;
         while let Some(session) = reached.get(next).copied() {
@@ -595,29 +599,35 @@ impl Core {
         inserts
             .filter(|insert| insert.end > replica.clock(insert.client))
             .filter_map(|insert| Some((insert.client, self.owner_of(insert.client)?)))
-            .find(|(_, owner)| *owner != waiting.session && !self.is_circular(waiting, *owner))
+            .filter(|(_, owner)| *owner != waiting.session)
+            .find(|(_, owner)| !self.is_circular(waiting, *owner))
     }
 
     /// No holes: the sender is asked for everything that is missing.
     fn ask_for_the_rest(&mut self, waiting: Waiting) {
         self.give_up(&waiting);
-        let has_answered = self.has_more_waiting(waiting.session) || self.is_held(waiting.session);
-        let Some(known) = self.sessions.get_mut(&waiting.session) else { return };
-        if known.is_asked_for_more() {
+        let Some(known) = self.sessions.get(&waiting.session) else { return };
+        if known.ask_again || known.is_asked_for_more() {
             // The answer is on its way, behind everything that was sent before the question came.
             return;
         }
-        if has_answered {
-            // The answer is not integrated yet, and may be older than this.
-            known.ask_again = true;
-            return;
+        if self.is_held(waiting.session) || self.has_more_waiting(waiting.session) {
+            // Its answer is here and not integrated; but that may be older than what left the hole.
+            return self.ask_later(waiting.session);
         }
+        let Some(known) = self.sessions.get_mut(&waiting.session) else { return };
         known.holes += 1;
         if known.holes > HOLES_MAX {
             let reason = "it builds on changes that never came";
             return self.refuse(waiting.session, waiting.record, reason);
         }
         self.ask(waiting.session);
+    }
+
+    fn ask_later(&mut self, session: SessionId) {
+        if let Some(known) = self.sessions.get_mut(&session) {
+            known.ask_again = true;
+        }
     }
 
     /// Leaves what an update would have earned to the session's next step 2, unless that answers a
