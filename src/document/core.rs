@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::flush::{Credit, Echo, Flight, Held, Undurable, Waiting};
+use super::flush::{Credit, Echo, Flight, Undurable, Waiting};
+use super::held::Held;
 use super::input::{About, Effect, Ending, Greeting, Input, Loaded, Record};
 use super::lineage::Lineage;
 use super::member::{Asked, Question, Session};

@@ -7,6 +7,7 @@
 pub mod actor;
 pub mod core;
 mod flush;
+mod held;
 pub mod input;
 pub mod lineage;
 pub mod load;

@@ -38,7 +38,7 @@ const GUARDED_SEEDS: u64 = 1_000;
 const REBORN_SEEDS: u64 = 1_000;
 
 /// Microseconds that a session adds to the time for which its document gathers updates: with the first
-/// few clients gather at all, the second is what the server does, with the last gathering is the rule.
+/// hardly any document gathers, the second is what the server does, with the last gathering is the rule.
 const GATHER_US: [u64; 3] = [HASTY_US, 333, 3_000];
 const HASTY_US: u64 = 100;
 

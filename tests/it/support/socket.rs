@@ -2,8 +2,8 @@
 
 use std::pin::Pin;
 
-use actix_ws::Item;
 use actix_web::http::StatusCode;
+use actix_ws::Item;
 use awc::Client;
 use awc::error::{WsClientError, WsProtocolError};
 use awc::ws::{Frame, Message};
