@@ -11,6 +11,7 @@ pub mod input;
 pub mod lineage;
 pub mod load;
 mod member;
+mod opening;
 mod presence;
 pub mod purge;
 pub mod tap;
