@@ -18,7 +18,7 @@ use yrs::{
 };
 
 use super::depth::DepthBound;
-use super::lint::{LintError, LintLimits, Summary, lint};
+use super::lint::{LintError, LintLimits, Span, Summary, lint};
 use super::roles::Roles;
 use super::state_vector::StateVector;
 use super::whole::Whole;
@@ -232,13 +232,7 @@ impl Replica {
             return true;
         }
         let deleted = self.doc.transact().snapshot().delete_set;
-        let mut wanted = IdSet::new();
-        for delete in &summary.deletes {
-            wanted.insert(
-                ID::new(ClientID::new(delete.client), delete.start),
-                delete.end - delete.start,
-            );
-        }
+        let mut wanted = id_set(&summary.deletes);
         wanted.diff_with(&deleted);
         wanted.is_empty()
     }
@@ -583,6 +577,15 @@ impl std::fmt::Debug for Replica {
         // Never the content.
         f.debug_struct("Replica").field("clients", &self.clocks.len()).finish_non_exhaustive()
     }
+}
+
+/// Clocks as the library counts them.
+pub(super) fn id_set<'a>(spans: impl IntoIterator<Item = &'a Span>) -> IdSet {
+    let mut set = IdSet::new();
+    for span in spans {
+        set.insert(ID::new(ClientID::new(span.client), span.start), span.end - span.start);
+    }
+    set
 }
 
 /// Clocks in a set.

@@ -12,11 +12,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bytes::Bytes;
+use yrs::IdSet;
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
-use yrs::{ClientID, ID, IdSet};
 
 use super::lint::{Kind, LintError, LintLimits, Reader, Span, lint, read_deletes};
+use super::replica::id_set;
 use super::state_vector::StateVector;
 
 /// Updates after the state at most, and their bytes as a share of it; then encoding anew is better.
@@ -235,10 +236,7 @@ impl Index {
         }
         let mut new = self.deleted[counted..].to_vec();
         new.sort_unstable_by_key(|span| (span.client, span.start));
-        let mut set = IdSet::new();
-        for span in new {
-            set.insert(ID::new(ClientID::new(span.client), span.start), span.end - span.start);
-        }
+        let mut set = id_set(&new);
         // These bytes are of our own library.
         set.merge_with(IdSet::decode_v1(&known).unwrap_or_default());
         let deletes: Bytes = set.encode_v1().into();

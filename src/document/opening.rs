@@ -75,3 +75,6 @@ fn answer(preview: &Preview, sync: &Sync) -> Option<Bytes> {
         SyncKind::CatchUp(_) | SyncKind::Claim(..) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,14 +13,6 @@ fn restored(state: &[u8]) -> Replica {
     Replica::restore(Some(&state.expect("an honest state").bytes), &[]).expect("a state")
 }
 
-fn ids(spans: &[Span]) -> IdSet {
-    let mut ids = IdSet::new();
-    for span in spans {
-        ids.insert(ID::new(ClientID::new(span.client), span.start), span.end - span.start);
-    }
-    ids
-}
-
 /// What the log of a document whose writers hear of each other has, and the replica that it makes.
 fn log(rng: &mut Rng, steps: usize) -> (Vec<Bytes>, Replica) {
     let (mut replica, mut rows) = (Replica::new(), Vec::new());
@@ -82,9 +74,9 @@ fn a_preview_says_what_the_replica_says() {
         assert!(same.inserts.is_empty() && replica.contains(&same), "seed {seed}");
         // Whoever has all items has deleted by himself what others take the place of; everything
         // else is told.
-        let told = ids(&same.deletes);
+        let told = id_set(&same.deletes);
         for update in [&snapshot].into_iter().chain(tail) {
-            let deletes = ids(&linted(update).summary.deletes);
+            let deletes = id_set(&linted(update).summary.deletes);
             assert!(deletes.diff(&told).is_empty(), "seed {seed}");
         }
         let full = preview.answer(&[0]).expect("the answer to a newcomer");
