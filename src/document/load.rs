@@ -243,6 +243,42 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_large_document_is_found_before_it_is_restored() {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, id) = packed(&directory).await;
+        let found = async || match read(store.clone(), id.clone()).await {
+            Ok((found, log)) => (found, log.restore().await.ok().expect("a document").replica),
+            Err(_) => panic!("it cannot be read"),
+        };
+        let (small, replica) = found().await;
+        assert!(small.is_none() && !replica.holds_full());
+
+        // The snapshot is before the last update.
+        let long = "x".repeat(FOUND_BYTES_MIN);
+        let bytes = Desk::new(6, "long").replace(0..0, &long).unwrap();
+        let connection = ConnectionId(1);
+        let record = LogRecord { at_ms: 1, author: None, connection, bytes };
+        store.append(id.clone(), vec![record.clone()]).await.unwrap();
+        let state = load(store.clone(), id.clone()).await.ok().unwrap().replica.encode_full();
+        store.write_snapshot(id.clone(), Seq(13), state, 1).await.unwrap();
+        let bytes = Desk::new(7, "more").replace(0..0, "more").unwrap();
+        store.append(id.clone(), vec![LogRecord { bytes, ..record }]).await.unwrap();
+        let (large, mut replica) = found().await;
+        let full = large.unwrap().preview.answer(&[0]).unwrap();
+        let shown = Replica::restore(Some(full.as_ref()), &[]).unwrap();
+        assert_eq!(shown.text("body"), "0123456789ab");
+        assert_eq!(shown.text("long"), long);
+        assert_eq!(shown.text("more"), "more");
+        assert_eq!(replica.encode_full(), full, "it is not woven again");
+
+        // One that cannot be read is not shown, and the log is read instead.
+        store.write_snapshot(id.clone(), Seq(14), "?".repeat(1 << 17).into(), 1).await.unwrap();
+        let (damaged, replica) = found().await;
+        assert!(damaged.is_none());
+        assert_eq!(replica.text("more"), "more");
+    }
+
+    #[tokio::test]
     async fn packed_rows_that_are_not_those_of_the_segment_make_it_unavailable() {
         type Damage = fn(&mut Vec<LogRow>) -> Vec<u8>;
         let damages: [Damage; 4] = [
