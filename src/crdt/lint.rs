@@ -16,10 +16,8 @@ use thiserror::Error;
 mod blocks;
 mod reader;
 
-pub(super) use blocks::{Block, Kind, Parent, Place, read_blocks};
+pub(super) use blocks::{Block, Kind, Parent, Place, read_blocks, read_deletes};
 pub(super) use reader::Reader;
-
-use blocks::read_deletes;
 
 /// How much one update may carry. Over a limit the update is refused as a whole.
 #[derive(Debug, Clone)]

@@ -16,6 +16,7 @@ mod revert;
 mod roles;
 mod state_vector;
 mod typist;
+mod whole;
 
 pub use append::{Page, append_lines};
 pub use desk::{BeyondTheEnd, Desk};
@@ -26,3 +27,4 @@ pub use reshape::{ReshapeError, Reshaped, reshape};
 pub use revert::{RevertError, Reverted, revert};
 pub use state_vector::StateVector;
 pub use typist::Typist;
+pub use whole::{Preview, Whole};

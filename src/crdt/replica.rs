@@ -18,9 +18,10 @@ use yrs::{
 };
 
 use super::depth::DepthBound;
-use super::lint::{LintError, LintLimits, Summary, lint};
+use super::lint::{LintError, LintLimits, Span, Summary, lint};
 use super::roles::Roles;
 use super::state_vector::StateVector;
+use super::whole::Whole;
 
 mod scratch;
 
@@ -123,9 +124,10 @@ pub struct Replica {
     depth: DepthBound,
     roles: Roles,
     has_subdocuments: bool,
-    /// The full state as one update, kept until the next change.
-    full: Option<Bytes>,
-    /// The answer to a state vector equal to ours (deletions travel in every difference).
+    /// The full state as it was encoded last and what has come since, while newcomers ask for it.
+    whole: Option<Whole>,
+    /// The answer to a state vector equal to ours (deletions travel in every difference), until
+    /// something is deleted.
     same: Option<Bytes>,
 }
 
@@ -142,7 +144,7 @@ impl Replica {
             depth: DepthBound::new(DEPTH_MAX),
             roles: Roles::default(),
             has_subdocuments: false,
-            full: None,
+            whole: None,
             same: None,
         }
     }
@@ -167,7 +169,7 @@ impl Replica {
     /// # Errors
     /// [`RestoreError::Update`]; the replica is not to be used any more.
     pub fn replay_all(&mut self, updates: &[Bytes]) -> Result<(), RestoreError> {
-        (self.full, self.same) = (None, None);
+        (self.whole, self.same) = (None, None);
         for (number, chunk) in updates.chunks(RESTORE_CHUNK).enumerate() {
             self.replay(chunk.iter().map(Bytes::as_ref)).map_err(|(index, reason)| {
                 RestoreError::Update { index: number * RESTORE_CHUNK + index, reason }
@@ -186,8 +188,6 @@ impl Replica {
     /// # Errors
     /// The replica is [`Broken`] and must be dropped.
     pub fn integrate(&mut self, updates: &[&Linted]) -> Result<Integrated, Broken> {
-        self.full = None;
-        self.same = None;
         let mut starts = Vec::new();
         let mut verdicts = Vec::with_capacity(updates.len());
         let doc = self.doc.clone();
@@ -207,12 +207,18 @@ impl Replica {
             }
         }
         let checked = self.check(&txn, &starts);
-        let merged = match (updates, verdicts.as_slice()) {
+        if !txn.delete_set().is_empty() {
+            self.same = None;
+        }
+        let merged: Bytes = match (updates, verdicts.as_slice()) {
             ([one], [Verdict::Applied]) if one.bytes.len() <= RELAYED_AS_IS_BYTES_MAX => {
                 one.bytes.clone()
             }
             _ => txn.encode_update_v1().into(),
         };
+        if !starts.is_empty() || !txn.delete_set().is_empty() {
+            self.whole.take_if(|whole| !whole.add(merged.clone()));
+        }
         let integrated = commit(txn).and(checked).map(|()| Integrated { verdicts, merged, starts });
         integrated.map_err(|reason| Broken { index: None, reason })
     }
@@ -226,13 +232,7 @@ impl Replica {
             return true;
         }
         let deleted = self.doc.transact().snapshot().delete_set;
-        let mut wanted = IdSet::new();
-        for delete in &summary.deletes {
-            wanted.insert(
-                ID::new(ClientID::new(delete.client), delete.start),
-                delete.end - delete.start,
-            );
-        }
+        let mut wanted = id_set(&summary.deletes);
         wanted.diff_with(&deleted);
         wanted.is_empty()
     }
@@ -265,13 +265,33 @@ impl Replica {
         StateVector(self.doc.transact().state_vector())
     }
 
-    /// The full state as one update.
+    /// The full state as one update, shared by all who ask for it until the next change. What has
+    /// come since it was encoded may be put behind it; see [`Replica::encode_anew`].
     pub fn encode_full(&mut self) -> Bytes {
-        let Self { doc, full, .. } = self;
-        full.get_or_insert_with(|| {
-            doc.transact().encode_diff_v1(&yrs::StateVector::default()).into()
-        })
-        .clone()
+        let known = self.whole.as_mut().and_then(Whole::encode);
+        known.unwrap_or_else(|| self.encode_anew())
+    }
+
+    /// The full state as one update, as short as it can be.
+    pub fn encode_anew(&mut self) -> Bytes {
+        let state: Bytes = self.doc.transact().encode_diff_v1(&yrs::StateVector::default()).into();
+        self.whole = Some(Whole::new(state.clone()));
+        state
+    }
+
+    /// Remembers the full state for newcomers; it must be that of this replica.
+    pub fn keep_full(&mut self, whole: Whole) {
+        self.whole = Some(whole);
+    }
+
+    /// Whether the encoded full state takes up memory.
+    pub fn holds_full(&self) -> bool {
+        self.whole.is_some()
+    }
+
+    /// Frees the memory of the encoded full state.
+    pub fn forget_full(&mut self) {
+        self.whole = None;
     }
 
     /// What somebody with this state vector lacks, as one update.
@@ -557,6 +577,15 @@ impl std::fmt::Debug for Replica {
         // Never the content.
         f.debug_struct("Replica").field("clients", &self.clocks.len()).finish_non_exhaustive()
     }
+}
+
+/// Clocks as the library counts them.
+pub(super) fn id_set<'a>(spans: impl IntoIterator<Item = &'a Span>) -> IdSet {
+    let mut set = IdSet::new();
+    for span in spans {
+        set.insert(ID::new(ClientID::new(span.client), span.start), span.end - span.start);
+    }
+    set
 }
 
 /// Clocks in a set.

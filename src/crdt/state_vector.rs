@@ -36,6 +36,19 @@ impl StateVector {
         Some(())
     }
 
+    /// What of an encoded state vector is about client ids that are in this one. Clients may declare
+    /// any number of others.
+    pub fn known_part(&self, encoded: &[u8]) -> Self {
+        let mut known = Self::default();
+        // Bytes that end early have said all they say.
+        let _ = Self::each(encoded, |client, clock| {
+            if self.0.get(&ClientID::new(client)) > 0 {
+                known.raise(client, clock);
+            }
+        });
+        known
+    }
+
     /// Bytes as clients read them.
     pub fn encode(&self) -> Bytes {
         self.0.encode_v1().into()

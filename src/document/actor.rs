@@ -17,8 +17,8 @@ use tokio::sync::{oneshot, watch};
 use tracing::{debug, error, info, warn};
 
 use super::core::{Core, CoreLimits};
-use super::input::{About, Effect, Ending, Input, Record};
-use super::load::{NotLoaded, load};
+use super::input::{About, Effect, Ending, Input, Loaded, Record};
+use super::load::{self, NotLoaded};
 use super::tap::{self, Listener, Taps};
 use crate::access;
 use crate::clock::{self, Clock};
@@ -262,27 +262,45 @@ impl DocumentActor {
     }
 
     fn load(&self, ctx: &mut Context<Self>) {
-        let loading = load(self.shared.store.clone(), self.id.clone());
+        let reading = load::read(self.shared.store.clone(), self.id.clone());
         let started = self.clock.now();
-        ctx.spawn(loading.into_actor(self).map(move |loaded, actor, ctx| {
-            let elapsed = actor.clock.now() - started;
-            actor.shared.metrics.load_seconds.observe(elapsed.as_secs_f64());
-            let input = match loaded {
-                Ok(loaded) => {
-                    debug!(
-                        document.id = %actor.id, log.last = loaded.last.0, log.tail = loaded.rows,
-                        elapsed_ms = elapsed.as_secs_f64() * 1e3, "document loaded"
-                    );
-                    Input::Loaded(Box::new(loaded))
+        ctx.spawn(reading.into_actor(self).map(move |read, actor, ctx| match read {
+            Ok((found, log)) => {
+                if let Some(found) = found {
+                    actor.input(Input::Found(Box::new(found)), ctx);
                 }
-                Err(NotLoaded::Deleted) => Input::Deleted,
-                Err(NotLoaded::Because { reason, lasting }) => {
-                    error!(document.id = %actor.id, reason, "document could not be loaded");
-                    Input::LoadFailed { reason, lasting }
-                }
-            };
-            actor.input(input, ctx);
+                let restoring = log.restore().into_actor(actor);
+                ctx.spawn(restoring.map(move |loaded, actor, ctx| {
+                    actor.loaded(loaded, started, ctx);
+                }));
+            }
+            Err(e) => actor.loaded(Err(e), started, ctx),
         }));
+    }
+
+    fn loaded(
+        &mut self,
+        loaded: Result<Loaded, NotLoaded>,
+        started: Duration,
+        ctx: &mut Context<Self>,
+    ) {
+        let elapsed = self.clock.now() - started;
+        self.shared.metrics.load_seconds.observe(elapsed.as_secs_f64());
+        let input = match loaded {
+            Ok(loaded) => {
+                debug!(
+                    document.id = %self.id, log.last = loaded.last.0, log.tail = loaded.rows,
+                    elapsed_ms = elapsed.as_secs_f64() * 1e3, "document loaded"
+                );
+                Input::Loaded(Box::new(loaded))
+            }
+            Err(NotLoaded::Deleted) => Input::Deleted,
+            Err(NotLoaded::Because { reason, lasting }) => {
+                error!(document.id = %self.id, reason, "document could not be loaded");
+                Input::LoadFailed { reason, lasting }
+            }
+        };
+        self.input(input, ctx);
     }
 
     fn append(&mut self, records: Vec<Record>, ctx: &mut Context<Self>) {

@@ -21,7 +21,7 @@ use super::member::{Asked, Question, Session};
 use super::pace;
 use super::presence::{Presence, PresenceLimits, Speaker};
 use crate::config::Config;
-use crate::crdt::{LintLimits, Linted, Replica, StateVector, Summary};
+use crate::crdt::{LintLimits, Linted, Preview, Replica, StateVector, Summary};
 use crate::id::{Seq, SessionId, User};
 use crate::wire::awareness::{Entry, encode};
 use crate::wire::{Reply, Text};
@@ -90,6 +90,10 @@ pub struct Core {
     pub(super) limits: CoreLimits,
     /// `None` while the log is being read.
     pub(super) replica: Option<Replica>,
+    /// What the log holds, while its first replica is being built.
+    pub(super) preview: Option<Preview>,
+    /// When the replica's encoded full state is forgotten if nobody comes.
+    pub(super) full_until: Option<Duration>,
     pub(super) log: LogState,
     pub(super) sessions: BTreeMap<SessionId, Session>,
     /// Sessions that came while the log was being read for the first time.
@@ -171,6 +175,8 @@ impl Core {
             presence: Presence::new(limits.presence),
             limits,
             replica: None,
+            preview: None,
+            full_until: None,
             log: LogState::default(),
             sessions: BTreeMap::new(),
             arriving: Vec::new(),
@@ -206,6 +212,7 @@ impl Core {
             return if matches!(input, Input::Flush) { vec![Effect::Flushed] } else { Vec::new() };
         }
         match input {
+            Input::Found(found) => self.found(*found),
             Input::Loaded(loaded) => self.loaded(*loaded),
             Input::LoadFailed { reason, lasting } => self.load_failed(reason, lasting, now),
             Input::Deleted => self.fail(&Ending::Deleted),
@@ -288,8 +295,9 @@ impl Core {
     }
 
     fn question(&mut self, session: SessionId, why: Question) {
+        let state_vector = self.state_vector();
         let Some(known) = self.sessions.get_mut(&session) else { return };
-        let Some(replica) = &self.replica else {
+        let Some(state_vector) = state_vector else {
             known.ask_again = true;
             return;
         };
@@ -299,8 +307,7 @@ impl Core {
             known.questions.pop_front();
             known.answered += 1;
         }
-        let state_vector = replica.state_vector().encode();
-        self.send(session, Reply::SyncStep1 { state_vector });
+        self.send(session, Reply::SyncStep1 { state_vector: state_vector.encode() });
     }
 
     /// Who is here, for one session.
@@ -398,6 +405,7 @@ impl Core {
     fn loaded(&mut self, loaded: Loaded) {
         let Loaded { replica, last, rows, bytes, snapshot_bytes, retired } = loaded;
         self.loading = false;
+        self.preview = None;
         let grew = last > self.log.last;
         self.replica = Some(replica);
         self.lineage.retired = retired;
@@ -413,10 +421,15 @@ impl Core {
         {
             self.publish_since(&shown);
         }
+        self.let_arriving_in();
+        self.ask_those_turned_away();
+    }
+
+    /// Those who came before anything was known of the document.
+    pub(super) fn let_arriving_in(&mut self) {
         for (session, about) in std::mem::take(&mut self.arriving) {
             self.joined(session, about);
         }
-        self.ask_those_turned_away();
     }
 
     /// The log has more than anybody was shown: an append was written although it was reported to
@@ -444,7 +457,7 @@ impl Core {
     }
 
     fn joined(&mut self, session: SessionId, about: About) {
-        if !self.log.was_loaded {
+        if !self.log.was_loaded && self.preview.is_none() {
             self.arriving.push((session, about));
             return;
         }
@@ -667,7 +680,7 @@ impl Core {
 
     /// The batches that may be missing in its queue are taken off what the replica has now.
     fn stalled(&mut self, session: SessionId) {
-        let mut vector = self.replica.as_ref().map(Replica::state_vector).unwrap_or_default();
+        let mut vector = self.state_vector().unwrap_or_default();
         let in_flight = self.flight.iter().flat_map(|flight| &flight.starts);
         for (client, clock) in in_flight.chain(&self.published_starts) {
             vector.lower(*client, *clock);

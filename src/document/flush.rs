@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::core::{Core, CoreLimits, MAY_NOT_WRITE, Sync, SyncKind};
-use super::input::{Effect, Greeting, Record};
+use super::input::{Effect, Record};
 use super::pace;
 use crate::crdt::{Integrated, Linted, Verdict};
 use crate::id::{Seq, SessionId};
@@ -171,6 +171,7 @@ impl Core {
         }
         self.give_up_on_owners(now);
         self.tell_silent_aside(now);
+        self.answer_early();
         while self.flight.is_none() && self.replica.is_some() {
             self.answer_syncs();
             if self.waiting.is_empty() || self.must_wait(now) {
@@ -185,6 +186,7 @@ impl Core {
             self.echo_to_all();
         }
         self.take_snapshot_if_due();
+        self.forget_full(now);
         self.settle();
     }
 
@@ -302,15 +304,13 @@ impl Core {
                 continue;
             }
             let Some(known) = self.sessions.get(&session) else { continue };
-            let (greeting, is_stranger) = (known.about.greeting, known.is_stranger);
+            let is_stranger = known.is_stranger;
             let Some(replica) = &mut self.replica else { return };
             match kind {
                 SyncKind::Step(vector) => {
                     let update = replica.encode_diff(&replica.known_part(&vector));
-                    if greeting == Greeting::AtSync {
-                        self.greet(session);
-                    }
-                    self.send(session, Reply::SyncStep2 { update });
+                    self.full_until = None;
+                    self.answer_step(session, update);
                 }
                 SyncKind::CatchUp(_) if is_stranger => {
                     // What it missed is of others' presence; everything else comes with its step 2.
@@ -583,7 +583,7 @@ impl Core {
             return;
         }
         let Some(replica) = &mut self.replica else { return };
-        let (bytes, fingerprint) = (replica.encode_full(), replica.fingerprint());
+        let (bytes, fingerprint) = (replica.encode_anew(), replica.fingerprint());
         self.log.rows_since_snapshot = 0;
         self.log.bytes_since_snapshot = 0;
         self.log.snapshot_bytes = bytes.len();

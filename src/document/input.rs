@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::lineage::Retired;
-use crate::crdt::{Fingerprint, Replica};
+use crate::crdt::{Fingerprint, Preview, Replica};
 use crate::id::{ConnectionId, Seq, SessionId, User};
 use crate::wire::awareness::Entry;
 use crate::wire::{Reply, Text};
@@ -18,7 +18,10 @@ use crate::wire::{Reply, Text};
 /// What happened.
 #[derive(Debug)]
 pub enum Input {
-    /// The log has been read.
+    /// The log has been read, and its replica is being built: [`Input::Loaded`] or
+    /// [`Input::LoadFailed`] follows. Said of large documents only.
+    Found(Box<Found>),
+    /// The log has been read, and the replica is there.
     Loaded(Box<Loaded>),
     /// The log could not be read.
     LoadFailed {
@@ -138,6 +141,15 @@ pub enum Input {
     Tick,
 }
 
+/// What can be told before there is a replica.
+#[derive(Debug)]
+pub struct Found {
+    /// Equal to the log.
+    pub preview: Preview,
+    /// As in [`Loaded`].
+    pub retired: Retired,
+}
+
 /// A replica and where the log stands.
 #[derive(Debug)]
 pub struct Loaded {
@@ -185,7 +197,8 @@ pub enum Greeting {
 /// What has to be done, in this order.
 #[derive(Debug)]
 pub enum Effect {
-    /// Read the log; answer with [`Input::Loaded`] or [`Input::LoadFailed`].
+    /// Read the log; answer with [`Input::Loaded`] or [`Input::LoadFailed`], and perhaps with
+    /// [`Input::Found`] before that.
     Load,
     /// Write to the log, all or nothing; answer with [`Input::Committed`] or
     /// [`Input::CommitFailed`]. There is only ever one append in flight.

@@ -1,11 +1,11 @@
-//! From the log to a replica.
+//! From the log to a replica, and to what can be told before there is one.
 
 use bytes::Bytes;
 use tracing::warn;
 
-use super::input::Loaded;
+use super::input::{Found, Loaded};
 use super::lineage::Retired;
-use crate::crdt::{Replica, RestoreError, pack};
+use crate::crdt::{Preview, Replica, RestoreError, Whole, pack};
 use crate::id::{DocumentId, Seq};
 use crate::store::{LoadError, Segment, Store, Stored};
 
@@ -30,13 +30,52 @@ enum NotRestored {
     Log(String),
 }
 
+/// Snapshots from this size on are worth a [`Found`]; others restore in a moment.
+const FOUND_BYTES_MIN: usize = 64 << 10;
+
 /// Reads snapshot and log; a snapshot that does not decode is left out, a log record never.
 ///
 /// # Errors
 /// See [`NotLoaded`].
 pub async fn load(store: Store, id: DocumentId) -> Result<Loaded, NotLoaded> {
-    let mut below = None;
-    loop {
+    let log = Log::read(store, id, None).await?;
+    log.restore().await
+}
+
+/// As [`load`], in two steps: what is found in a large document can be told before the second, which
+/// is [`Log::restore`].
+///
+/// # Errors
+/// See [`NotLoaded`].
+pub async fn read(store: Store, id: DocumentId) -> Result<(Option<Found>, Log), NotLoaded> {
+    let mut log = Log::read(store, id, None).await?;
+    let worth = log.snapshot.as_ref().filter(|(_, bytes)| bytes.len() >= FOUND_BYTES_MIN);
+    let Some((_, snapshot)) = worth.cloned() else { return Ok((None, log)) };
+    let (preview, log) = off_thread(move || {
+        let (preview, whole) = Preview::new(snapshot, &log.updates).unzip();
+        log.whole = whole;
+        (preview, log)
+    })
+    .await?;
+    let found = preview.map(|preview| Found { preview, retired: log.retired.clone() });
+    Ok((found, log))
+}
+
+/// What is stored of a document, on its way to a replica.
+pub struct Log {
+    store: Store,
+    id: DocumentId,
+    snapshot: Option<(Seq, Bytes)>,
+    /// After the snapshot.
+    updates: Vec<Bytes>,
+    last: Seq,
+    retired: Retired,
+    /// Of the same.
+    whole: Option<Whole>,
+}
+
+impl Log {
+    async fn read(store: Store, id: DocumentId, below: Option<Seq>) -> Result<Self, NotLoaded> {
         let stored = store.load(&id, below).await.map_err(|e| match e {
             LoadError::Deleted => NotLoaded::Deleted,
             e => {
@@ -44,48 +83,79 @@ pub async fn load(store: Store, id: DocumentId) -> Result<Loaded, NotLoaded> {
                 NotLoaded::Because { reason: e.to_string(), lasting }
             }
         })?;
-        let snapshot_seq = stored.snapshot.as_ref().map(|(seq, _)| *seq);
-        let restoring = tokio::task::spawn_blocking(move || restore(stored));
-        let restored = restoring.await.map_err(|e| NotLoaded::Because {
-            reason: format!("reading the log was interrupted: {e}"),
-            lasting: false,
-        })?;
-        match restored {
-            Ok(loaded) => return Ok(loaded),
-            Err(NotRestored::Snapshot(reason)) if snapshot_seq.is_some() => {
-                warn!(document.id = %id, reason, "snapshot is left out; reading more of the log");
-                below = snapshot_seq;
-            }
-            Err(NotRestored::Snapshot(reason) | NotRestored::Log(reason)) => {
-                return Err(NotLoaded::Because { reason, lasting: true });
+        let Stored { snapshot, segments, tail, last, retired, .. } = stored;
+        let base = snapshot.as_ref().map_or(Seq(0), |(seq, _)| *seq);
+        let updates = match segments.is_empty() {
+            true => tail,
+            false => off_thread(move || unpack_all(&segments, base, tail))
+                .await?
+                .map_err(|reason| NotLoaded::Because { reason, lasting: true })?,
+        };
+        let retired = Retired::new(retired);
+        Ok(Self { store, id, snapshot, updates, last, retired, whole: None })
+    }
+
+    /// Builds the replica.
+    ///
+    /// # Errors
+    /// See [`NotLoaded`].
+    pub async fn restore(self) -> Result<Loaded, NotLoaded> {
+        let mut log = self;
+        loop {
+            let (store, id) = (log.store.clone(), log.id.clone());
+            let snapshot_seq = log.snapshot.as_ref().map(|(seq, _)| *seq);
+            match off_thread(move || log.build()).await? {
+                Ok(loaded) => return Ok(loaded),
+                Err(NotRestored::Snapshot(reason)) if snapshot_seq.is_some() => {
+                    warn!(document.id = %id, reason, "snapshot is left out; reading more of the log");
+                    log = Self::read(store, id, snapshot_seq).await?;
+                }
+                Err(NotRestored::Snapshot(reason) | NotRestored::Log(reason)) => {
+                    return Err(NotLoaded::Because { reason, lasting: true });
+                }
             }
         }
     }
+
+    fn build(self) -> Result<Loaded, NotRestored> {
+        let Self { snapshot, updates, last, retired, whole, .. } = self;
+        let snapshot = snapshot.as_ref().map(|(_, bytes)| bytes.as_ref());
+        let mut replica = Replica::restore(snapshot, &updates).map_err(|e| match e {
+            RestoreError::Snapshot(reason) => NotRestored::Snapshot(reason),
+            e => NotRestored::Log(e.to_string()),
+        })?;
+        if let Some(whole) = whole {
+            replica.keep_full(whole);
+        }
+        Ok(Loaded {
+            replica,
+            last,
+            rows: updates.len() as u64,
+            bytes: updates.iter().map(Bytes::len).sum(),
+            snapshot_bytes: snapshot.map_or(0, <[u8]>::len),
+            retired,
+        })
+    }
 }
 
-fn restore(stored: Stored) -> Result<Loaded, NotRestored> {
-    let Stored { snapshot, segments, tail, last, tail_bytes, retired } = stored;
-    let base = snapshot.as_ref().map_or(Seq(0), |(seq, _)| *seq);
-    let mut updates = Vec::with_capacity(tail.len());
-    for segment in &segments {
-        updates.extend(unpack(segment, base).map_err(NotRestored::Log)?);
-    }
-    let unpacked_bytes: usize = updates.iter().map(Bytes::len).sum();
-    updates.extend(tail);
-
-    let snapshot = snapshot.as_ref().map(|(_, bytes)| bytes.as_ref());
-    let replica = Replica::restore(snapshot, &updates).map_err(|e| match e {
-        RestoreError::Snapshot(reason) => NotRestored::Snapshot(reason),
-        e => NotRestored::Log(e.to_string()),
-    })?;
-    Ok(Loaded {
-        replica,
-        last,
-        rows: updates.len() as u64,
-        bytes: unpacked_bytes + tail_bytes,
-        snapshot_bytes: snapshot.map_or(0, <[u8]>::len),
-        retired: Retired::new(retired),
+/// Does something long where nobody waits.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, NotLoaded> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| NotLoaded::Because {
+        reason: format!("reading the log was interrupted: {e}"),
+        lasting: false,
     })
+}
+
+/// The updates of segments after `base`, and those of the tail.
+fn unpack_all(segments: &[Segment], base: Seq, tail: Vec<Bytes>) -> Result<Vec<Bytes>, String> {
+    let mut updates = Vec::with_capacity(tail.len());
+    for segment in segments {
+        updates.extend(unpack(segment, base)?);
+    }
+    updates.extend(tail);
+    Ok(updates)
 }
 
 /// The updates of a segment after `base`. Where the log was thinned, the first of them may say again
@@ -170,6 +240,42 @@ mod tests {
         // One that does not decode is left out.
         store.write_snapshot(id.clone(), Seq(8), "no update".into(), 1).await.unwrap();
         assert_eq!(loaded(&store, &id).await, ("0123456789ab".into(), 6, Seq(12)));
+    }
+
+    #[tokio::test]
+    async fn a_large_document_is_found_before_it_is_restored() {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, id) = packed(&directory).await;
+        let found = async || match read(store.clone(), id.clone()).await {
+            Ok((found, log)) => (found, log.restore().await.ok().expect("a document").replica),
+            Err(_) => panic!("it cannot be read"),
+        };
+        let (small, replica) = found().await;
+        assert!(small.is_none() && !replica.holds_full());
+
+        // The snapshot is before the last update.
+        let long = "x".repeat(FOUND_BYTES_MIN);
+        let bytes = Desk::new(6, "long").replace(0..0, &long).unwrap();
+        let connection = ConnectionId(1);
+        let record = LogRecord { at_ms: 1, author: None, connection, bytes };
+        store.append(id.clone(), vec![record.clone()]).await.unwrap();
+        let state = load(store.clone(), id.clone()).await.ok().unwrap().replica.encode_full();
+        store.write_snapshot(id.clone(), Seq(13), state, 1).await.unwrap();
+        let bytes = Desk::new(7, "more").replace(0..0, "more").unwrap();
+        store.append(id.clone(), vec![LogRecord { bytes, ..record }]).await.unwrap();
+        let (large, mut replica) = found().await;
+        let full = large.unwrap().preview.answer(&[0]).unwrap();
+        let shown = Replica::restore(Some(full.as_ref()), &[]).unwrap();
+        assert_eq!(shown.text("body"), "0123456789ab");
+        assert_eq!(shown.text("long"), long);
+        assert_eq!(shown.text("more"), "more");
+        assert_eq!(replica.encode_full(), full, "it is not woven again");
+
+        // One that cannot be read is not shown, and the log is read instead.
+        store.write_snapshot(id.clone(), Seq(14), "?".repeat(1 << 17).into(), 1).await.unwrap();
+        let (damaged, replica) = found().await;
+        assert!(damaged.is_none());
+        assert_eq!(replica.text("more"), "more");
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ pub mod input;
 pub mod lineage;
 pub mod load;
 mod member;
+mod opening;
 mod pace;
 mod presence;
 pub mod purge;

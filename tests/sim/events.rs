@@ -439,7 +439,12 @@ impl Sim {
             return self.hear_of_deletion();
         }
         let Some(server) = &mut self.server else { return };
-        server.is_loading = false;
+        let finds = self.rng.bool() && !std::mem::replace(&mut server.was_found, true);
+        if let Some(found) = self.ledger.find(without).filter(|_| finds) {
+            return self.input(Input::Found(Box::new(found)));
+        }
+        let Some(server) = &mut self.server else { return };
+        (server.is_loading, server.was_found) = (false, false);
         self.is_unchecked = true;
         let input = if fails {
             server.is_failing = true;

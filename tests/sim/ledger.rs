@@ -6,8 +6,10 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use coscribe::crdt::{LintLimits, Linted, Replica, RestoreError, StateVector, Summary, Verdict};
-use coscribe::document::input::Loaded;
+use coscribe::crdt::{
+    LintLimits, Linted, Preview, Replica, RestoreError, StateVector, Summary, Verdict,
+};
+use coscribe::document::input::{Found, Loaded};
 use coscribe::document::lineage::Retired;
 use coscribe::id::Seq;
 
@@ -154,18 +156,35 @@ impl Ledger {
         self.snapshots.push((seq, bytes));
     }
 
-    /// Reads the log, leaving out the newest `without` snapshots.
-    pub fn load(&self, without: usize) -> Result<Loaded, RestoreError> {
+    /// What can be told of the log before there is a replica, leaving out the newest `without`
+    /// snapshots.
+    pub fn find(&self, without: usize) -> Option<Found> {
+        let (snapshot, tail) = self.newest(without);
+        let snapshot = snapshot.cloned().unwrap_or_else(|| Bytes::from_static(&[0, 0]));
+        let (preview, _) = Preview::new(snapshot, tail)?;
+        Some(Found { preview, retired: self.earlier_lives() })
+    }
+
+    /// A snapshot, if there is one, and the rows after it.
+    fn newest(&self, without: usize) -> (Option<&Bytes>, &[Bytes]) {
         let kept = self.snapshots.len().saturating_sub(without);
-        let (seq, snapshot) = match self.snapshots[..kept].last() {
-            Some((seq, bytes)) => (*seq, Some(bytes)),
-            None => (0, None),
-        };
-        let tail = &self.rows[seq..];
+        match self.snapshots[..kept].last() {
+            Some((seq, bytes)) => (Some(bytes), &self.rows[*seq..]),
+            None => (None, &self.rows),
+        }
+    }
+
+    fn earlier_lives(&self) -> Retired {
         let mut clocks = StateVector::default();
         self.retired.iter().for_each(|client| clocks.raise(*client, 1));
+        Retired::new([clocks.encode()])
+    }
+
+    /// Reads the log, leaving out the newest `without` snapshots.
+    pub fn load(&self, without: usize) -> Result<Loaded, RestoreError> {
+        let (snapshot, tail) = self.newest(without);
         Ok(Loaded {
-            retired: Retired::new([clocks.encode()]),
+            retired: self.earlier_lives(),
             replica: Replica::restore(snapshot.map(Bytes::as_ref), tail)?,
             last: Seq(self.rows.len() as u64),
             rows: tail.len() as u64,

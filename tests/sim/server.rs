@@ -25,6 +25,8 @@ pub struct Server {
     pub start: u64,
     /// The log is being read.
     pub is_loading: bool,
+    /// It has been told what was found in it.
+    pub was_found: bool,
     /// A snapshot is being written.
     pub snapshot: Option<(usize, Bytes)>,
     /// What copies of earlier lives brought and is being kept.
@@ -55,6 +57,7 @@ impl Server {
             core,
             start,
             is_loading: false,
+            was_found: false,
             snapshot: None,
             keeping: VecDeque::new(),
             undurable: VecDeque::new(),

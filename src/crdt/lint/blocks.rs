@@ -98,7 +98,7 @@ pub(in crate::crdt) fn read_blocks(
 }
 
 /// Reads the delete set, which ends the update.
-pub(super) fn read_deletes(reader: &mut Reader) -> Result<Vec<Span>, LintError> {
+pub(in crate::crdt) fn read_deletes(reader: &mut Reader) -> Result<Vec<Span>, LintError> {
     let sections = reader.count(DELETE_SECTION_BYTES_MIN)?;
     let mut clients = Clients::default();
     let mut deletes = Vec::new();
