@@ -111,6 +111,8 @@ async fn sync_batches(wal: Arc<WalFile>, mut queue: mpsc::Receiver<Waiting>, sta
         while let Ok(more) = queue.try_recv() {
             waiting.extend(more);
         }
+        // What was committed is shown to others first: waking another thread takes longer than that.
+        tokio::task::yield_now().await;
         let wal = Arc::clone(&wal);
         let synced = tokio::task::spawn_blocking(move || wal.sync()).await;
         if let Err(error) = synced.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
