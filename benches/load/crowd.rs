@@ -30,6 +30,8 @@ const MS: u64 = 1_000_000;
 const OPENING_MAX: usize = 128;
 /// Sends that may be done, when many are due, before what has come is read.
 const SENDS_BETWEEN_READS: usize = 64;
+/// Whether everything has come is looked at this often.
+const DRAIN_SLICE: Duration = Duration::from_millis(20);
 /// The clock of the first place of a cursor.
 pub const CURSOR_CLOCK_FIRST: u32 = 1;
 
@@ -423,25 +425,13 @@ impl Crowd {
 
     /// Updates that should have been seen by somebody else and were not.
     pub fn missing(&self) -> u64 {
-        let of = |person: &Person| -> u64 {
-            let document = &self.documents[person.document];
-            let len = document.insert.len() as u32;
-            let writers = &self.writers[self.writers_of(person.document)];
-            let missing = writers
-                .iter()
-                .zip(&person.seen)
-                .filter(|(writer, _)| Some(writer.slot) != person.slot);
-            missing.map(|(writer, seen)| u64::from(writer.clock.saturating_sub(*seen) / len)).sum()
-        };
-        self.people
-            .iter()
-            .filter(|person| person.stage != Stage::Closed && !person.deaf)
-            .map(of)
-            .sum()
+        let mut missing = 0;
+        self.each_missing(|_, updates| missing += (updates.end - updates.start) as u64);
+        missing
     }
 
     /// Goes on, without anybody acting, until everybody has seen everything or the time is over.
-    /// Says how many updates are missing then.
+    /// Says how many updates are missing then; they count in the histogram as if they came now.
     ///
     /// # Errors
     /// The system's poll fails.
@@ -450,9 +440,29 @@ impl Crowd {
         let until = self.now() + timeout.as_nanos() as u64;
         let mut missing = self.missing();
         while missing > 0 && self.now() < until {
-            self.run(Duration::from_millis(20))?;
+            self.run(DRAIN_SLICE)?;
             missing = self.missing();
         }
+        let (now, mut late) = (self.now(), Vec::new());
+        self.each_missing(|writer, updates| {
+            let due = writer.due.get(updates).unwrap_or_default();
+            late.extend(due.iter().filter(|due| self.measured.contains(due)).map(|due| now - due));
+        });
+        late.into_iter().for_each(|ns| self.tally.typed.add(ns));
         Ok(missing)
+    }
+
+    /// Tells of every writer which updates somebody else has not seen.
+    fn each_missing(&self, mut tell: impl FnMut(&Writer, Range<usize>)) {
+        let there = |person: &&Person| person.stage != Stage::Closed && !person.deaf;
+        for person in self.people.iter().filter(there) {
+            let len = self.documents[person.document].insert.len() as u32;
+            let writers = &self.writers[self.writers_of(person.document)];
+            for (writer, &seen) in writers.iter().zip(&person.seen) {
+                if Some(writer.slot) != person.slot && seen < writer.clock {
+                    tell(writer, (seen / len) as usize..(writer.clock / len) as usize);
+                }
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Times counted in buckets, so that twenty million a second cost nothing to keep.
 
+use crate::bench::round;
+
 /// Buckets of each power of two: a quantile is at most 1.6 % too high.
 const STEPS: u64 = 64;
 /// Up to 2^36 units, which is twenty hours.
@@ -32,17 +34,17 @@ impl Histogram {
         self.count
     }
 
-    /// The time, in ms, that a share of `part` (0 to 1) of all did not exceed; 0 where there are none.
-    pub fn quantile_ms(&self, part: f64) -> f64 {
+    /// The time, in ms, that a share of `part` (0 to 1) of all did not exceed; `None` of none.
+    pub fn quantile_ms(&self, part: f64) -> Option<f64> {
         let wanted = ((self.count as f64 * part).ceil() as u64).max(1);
         let mut below = 0;
         for (bucket, count) in self.buckets.iter().enumerate() {
             below += count;
             if below >= wanted {
-                return end_of(bucket as u64) as f64 * 1.024e-3;
+                return Some(round(end_of(bucket as u64) as f64 * 1.024e-3));
             }
         }
-        0.0
+        None
     }
 }
 
@@ -60,13 +62,13 @@ fn end_of(bucket: u64) -> u64 {
 /// What can be wrong without showing: that quantiles are what they are said to be.
 pub fn check() {
     let mut histogram = Histogram::default();
-    assert_eq!(histogram.quantile_ms(0.5), 0.0, "nothing measured");
+    assert_eq!(histogram.quantile_ms(0.5), None, "nothing measured");
     for ms in 1..=1000_u64 {
         histogram.add(ms * 1_000_000);
     }
     assert_eq!(histogram.count(), 1000);
     for (part, ms) in [(0.001, 1.0), (0.5, 500.0), (0.99, 990.0), (1.0, 1000.0)] {
-        let got = histogram.quantile_ms(part);
+        let got = histogram.quantile_ms(part).expect("a thousand");
         assert!(got >= ms * 0.999 && got <= ms * 1.017, "quantile {part} is {got} ms, not {ms}");
     }
     for units in (0..200_000).chain([1 << 30, (1 << 36) - 1]) {

@@ -66,9 +66,9 @@ pub fn run(bench: &Bench, arguments: &Arguments) -> Result<Value> {
     Ok(json!({
         "docs": docs, "clients": clients, "writers": writers, "rate": rate,
         "awareness": arguments.awareness,
-        "p50_ms": round(typed.quantile_ms(0.5)), "p95_ms": round(typed.quantile_ms(0.95)),
-        "p99_ms": round(typed.quantile_ms(0.99)), "max_ms": round(typed.quantile_ms(1.0)),
-        "cursor_p99_ms": round(tally.moved.quantile_ms(0.99)),
+        "p50_ms": typed.quantile_ms(0.5), "p95_ms": typed.quantile_ms(0.95),
+        "p99_ms": typed.quantile_ms(0.99), "max_ms": typed.quantile_ms(1.0),
+        "cursor_p99_ms": tally.moved.quantile_ms(0.99),
         "deliveries_per_s": (cost.deliveries as f64 / cost.seconds).round(),
         "server_us_per_update": round(cost.us_per_update()), "server_cpu": round(cost.server_cpu),
         "memory_mib": memory_kib / 1024, "frames_in": tally.frames_in,

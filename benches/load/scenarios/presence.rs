@@ -54,10 +54,10 @@ pub fn run(bench: &Bench, arguments: &Arguments) -> Result<Value> {
     let moves = rate * people as f64 * (people - 1) as f64 * arguments.secs;
     Ok(json!({
         "people": people, "rate": rate,
-        "p50_ms": round(tally.shown.quantile_ms(0.5)), "p99_ms": round(tally.shown.quantile_ms(0.99)),
+        "p50_ms": tally.shown.quantile_ms(0.5), "p99_ms": tally.shown.quantile_ms(0.99),
         "shown": round(tally.shown.count() as f64 / moves),
-        "until_this_or_later_p50_ms": round(tally.moved.quantile_ms(0.5)),
-        "until_this_or_later_p99_ms": round(tally.moved.quantile_ms(0.99)),
+        "until_this_or_later_p50_ms": tally.moved.quantile_ms(0.5),
+        "until_this_or_later_p99_ms": tally.moved.quantile_ms(0.99),
         "never_appeared": unknown, "last_place_missing": stale,
         "server_cpu": round(cost.server_cpu), "memory_mib": memory_kib / 1024, "closed": tally.closed,
         "frames_in": tally.frames_in,

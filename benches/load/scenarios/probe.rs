@@ -74,15 +74,15 @@ pub fn run(bench: &Bench, arguments: &Arguments) -> Result<Value> {
     let sent = (crowd.tally.sent - sent) as f64 / cost.seconds;
     Ok(json!({
         "probes": arguments.probes, "rate": arguments.rate, "busy": arguments.busy,
-        "alone_p50_ms": round(alone.0), "alone_p99_ms": round(alone.1),
-        "beside_p50_ms": round(beside.0), "beside_p99_ms": round(beside.1),
-        "times_slower": round(beside.1 / alone.1),
+        "alone_p50_ms": alone.0, "alone_p99_ms": alone.1,
+        "beside_p50_ms": beside.0, "beside_p99_ms": beside.1,
+        "times_slower": alone.1.zip(beside.1).map(|(alone, beside)| round(beside / alone)),
         "busy_updates_per_s": sent.round(), "closed": crowd.tally.closed,
         "server_cpu_alone": round(cost_alone.server_cpu), "server_cpu": round(cost.server_cpu),
         "generator_cpu": round(cost.generator_cpu), "generator_full": cost.generator_full(),
     }))
 }
 
-fn quantiles(crowd: &Crowd) -> (f64, f64) {
+fn quantiles(crowd: &Crowd) -> (Option<f64>, Option<f64>) {
     (crowd.tally.typed.quantile_ms(0.5), crowd.tally.typed.quantile_ms(0.99))
 }

@@ -45,8 +45,8 @@ pub struct Arguments {
 
 struct Trial {
     people: usize,
-    p50_ms: f64,
-    p99_ms: f64,
+    p50_ms: Option<f64>,
+    p99_ms: Option<f64>,
     cost: Cost,
     /// Why it does not count as served.
     fault: Option<String>,
@@ -97,7 +97,7 @@ pub fn run(bench: &Bench, arguments: &Arguments) -> Result<Value> {
     let full = trials.iter().any(|trial| trial.people >= served && trial.cost.generator_full());
     Ok(json!({
         "rate": arguments.rate, "max": arguments.max, "people": served,
-        "p50_ms": best.map(|trial| round(trial.p50_ms)), "p99_ms": best.map(|trial| round(trial.p99_ms)),
+        "p50_ms": best.and_then(|trial| trial.p50_ms), "p99_ms": best.and_then(|trial| trial.p99_ms),
         "deliveries_per_s": best.map(|trial| (trial.cost.deliveries as f64 / trial.cost.seconds).round()),
         "server_us_per_update": best.map(|trial| round(trial.cost.us_per_update())),
         "server_cpu": best.map(|trial| round(trial.cost.server_cpu)),
@@ -139,7 +139,7 @@ fn trial(bench: &Bench, server: &Server, arguments: &Arguments, people: usize) -
     }
     let typed = &crowd.tally.typed;
     let (p50_ms, p99_ms) = (typed.quantile_ms(0.5), typed.quantile_ms(0.99));
-    if fault.is_none() && p99_ms > arguments.p99 {
+    if fault.is_none() && p99_ms.is_none_or(|p99| p99 > arguments.p99) {
         fault = Some("too slow".to_owned());
     }
     Ok(Trial { people, p50_ms, p99_ms, cost, fault })
@@ -149,7 +149,9 @@ impl Trial {
     fn line(&self) -> String {
         let Self { people, p50_ms, p99_ms, cost, fault } = self;
         format!(
-            "{people} people: p50 {p50_ms:.1} ms, p99 {p99_ms:.1} ms, server {:.2}, generator {:.2}: {}",
+            "{people} people: p50 {:.1} ms, p99 {:.1} ms, server {:.2}, generator {:.2}: {}",
+            p50_ms.unwrap_or_default(),
+            p99_ms.unwrap_or_default(),
             cost.server_cpu,
             cost.generator_cpu,
             fault.as_deref().unwrap_or("served")
