@@ -9,6 +9,8 @@ use crate::server::{Recipe, Server};
 
 /// From this share of its core on the generator says that it was full.
 const FULL: f64 = 0.95;
+/// So does it when it typed this late (p99), in ms: others may have had its core.
+const LATE_MS: f64 = 25.0;
 
 /// What is measured, and how it is reached.
 #[derive(Debug)]
@@ -65,6 +67,8 @@ pub struct Cost {
     pub server_cpu: f64,
     /// Share of its core that the generator used, without what it waited.
     pub generator_cpu: f64,
+    /// How late people typed because the generator was busy, p99, in ms.
+    pub late_ms: f64,
     /// Updates seen by somebody else.
     pub deliveries: u64,
 }
@@ -89,6 +93,7 @@ impl Watch {
             seconds,
             server_cpu: (server.cpu_s() - self.server_cpu_s) / seconds,
             generator_cpu: (own_cpu_s() - self.own_cpu_s - spun_s) / seconds,
+            late_ms: crowd.tally.late.quantile_ms(0.99).unwrap_or_default(),
             deliveries: crowd.tally.deliveries - self.deliveries,
         }
     }
@@ -102,7 +107,7 @@ impl Cost {
 
     /// Whether the generator had no time left.
     pub fn generator_full(&self) -> bool {
-        self.generator_cpu >= FULL
+        self.generator_cpu >= FULL || self.late_ms >= LATE_MS
     }
 }
 

@@ -29,7 +29,7 @@ const MS: u64 = 1_000_000;
 /// Connections that are being opened at once.
 const OPENING_MAX: usize = 128;
 /// Sends that may be done, when many are due, before what has come is read.
-const SENDS_BETWEEN_READS: usize = 64;
+const SENDS_BETWEEN_READS: usize = 1024;
 /// Whether everything has come is looked at this often.
 const DRAIN_SLICE: Duration = Duration::from_millis(20);
 /// The clock of the first place of a cursor.
@@ -123,6 +123,8 @@ pub struct Tally {
     pub moved: Histogram,
     /// From due to seen of the places that were seen.
     pub shown: Histogram,
+    /// How late those who go by the clock acted, because the generator was busy.
+    pub late: Histogram,
     /// Updates seen by somebody else, at any time.
     pub deliveries: u64,
     /// Updates that were typed.
@@ -172,6 +174,8 @@ pub struct Crowd {
     pub synced: usize,
     /// What was said lately.
     pub memo: Memo,
+    /// When what is being read was read, in ns.
+    pub heard_at: u64,
     /// What is read goes in here first.
     pub buffer: Vec<u8>,
 }
@@ -201,6 +205,7 @@ impl Crowd {
             opening: 0,
             synced: 0,
             memo: Memo::new(),
+            heard_at: 0,
             buffer: vec![0; READ_BYTES],
         })
     }
@@ -312,8 +317,8 @@ impl Crowd {
     pub fn measure(&mut self, time: Duration) {
         let now = self.now();
         self.measured = now..now + time.as_nanos() as u64;
-        let Tally { typed, moved, shown, .. } = &mut self.tally;
-        (*typed, *moved, *shown) = Default::default();
+        let Tally { typed, moved, shown, late, .. } = &mut self.tally;
+        (*typed, *moved, *shown, *late) = Default::default();
     }
 
     /// Goes on for so long.
@@ -348,10 +353,12 @@ impl Crowd {
         let mut next = until;
         let mut sends = 0;
         while let Some(&Reverse((due, writer, interval))) = self.due.peek() {
-            if due > self.now() || sends == SENDS_BETWEEN_READS {
+            let now = self.now();
+            if due > now || sends == SENDS_BETWEEN_READS {
                 next = due.min(until);
                 break;
             }
+            self.tally.late.add(now - due);
             self.due.pop();
             self.due.push(Reverse((due + interval, writer, interval)));
             self.do_one(writer, due);

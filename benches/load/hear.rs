@@ -23,6 +23,7 @@ impl Crowd {
             match stream.read(&mut self.buffer) {
                 Ok(0) => return self.closed(id),
                 Ok(read) => {
+                    self.heard_at = self.now();
                     self.take(id, read);
                     // A short read has emptied the socket; what comes later is told anew.
                     if read < self.buffer.len() {
@@ -145,7 +146,7 @@ impl Crowd {
 
     /// Somebody has seen an update: once for each of its clocks that were not seen before.
     fn update(&mut self, id: usize, update: &[u8]) {
-        let now = self.now();
+        let now = self.heard_at;
         let Self { people, documents, writers, memo, tally, measured, .. } = self;
         let person = &mut people[id];
         if update.len() > person.longest {
@@ -178,7 +179,7 @@ impl Crowd {
                 let Some(&due) = writer.due.get(update as usize) else { break };
                 tally.deliveries += 1;
                 if measured.contains(&due) {
-                    tally.typed.add(now - due);
+                    tally.typed.add(now.saturating_sub(due));
                 }
             }
             *seen = to;
@@ -188,7 +189,7 @@ impl Crowd {
     /// Somebody has seen cursors move. Stock clients of most dialects tell everybody what they have
     /// heard, also what they have heard from the server.
     fn awareness(&mut self, id: usize, body: &[u8]) {
-        let now = self.now();
+        let now = self.heard_at;
         let reflects = self.dialect.reflects() && self.backlog(id) < REFLECTED_BYTES_MAX;
         let Self { people, documents, writers, memo, tally, measured, .. } = self;
         let person = &mut people[id];

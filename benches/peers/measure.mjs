@@ -2,7 +2,7 @@
  * One run of one scenario against one server: pinned, with a time limit, and nothing left behind.
  */
 import { execFileSync, spawn } from 'node:child_process'
-import { fsyncSync, mkdirSync, openSync, closeSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { cpus, loadavg, release, totalmem } from 'node:os'
 import { join } from 'node:path'
@@ -95,21 +95,20 @@ async function generate(generator, peer, scenario) {
   }
 }
 
-/** Edits a second of each trace, onto a server that has nothing. */
+/** Edits a second of each trace, onto a server that has nothing. After the first one that fails, none is tried. */
 async function playTraces(peer, traces) {
   const figures = {}
-  const reasons = []
   for (const trace of traces) {
-    const figure = await playTrace(peer, trace)
-    if (figure.failed) reasons.push(`${trace}: ${figure.failed}`)
-    else figures[trace] = figure.edits_per_s
+    const { failed, edits_per_s } = await playTrace(peer, trace)
+    if (failed) return { ...figures, failed: `${trace} ${failed}` }
+    figures[trace] = edits_per_s
   }
-  if (reasons.length === traces.length) return { failed: reasons.join('; ') }
-  return reasons.length ? { ...figures, partly_failed: reasons.join('; ') } : figures
+  return figures
 }
 
 async function playTrace(peer, trace) {
   const file = join(TRACES, `${trace}.json.gz`)
+  if (!existsSync(file)) return { failed: 'skipped: EDITING_TRACES names no directory with it' }
   const [data, report] = [join(FOLDER, 'trace-data'), join(FOLDER, 'trace.json')]
   rmSync(data, { recursive: true, force: true })
   rmSync(report, { force: true })
@@ -120,7 +119,7 @@ async function playTrace(peer, trace) {
   try {
     if (!(await listens(port))) return { failed: 'the server does not listen' }
     const dialect = peer.dialect ?? 'y-websocket'
-    const onto = `--onto ws://127.0.0.1:${port}${peer.ontoPath ?? ''} --document trace --dialect ${dialect}`
+    const onto = `--onto ws://127.0.0.1:${port} --document trace --dialect ${dialect}`
     const line = onCore(1, `${COSCRIBE} replay ${file} ${onto} --report ${report}`)
     const { out, said, code, timedOut } = await start(line, TRACE_TIMEOUT_MS).ended
     if (timedOut) return { failed: `not done after ${TRACE_TIMEOUT_MS / 1000} s` }

@@ -16,11 +16,11 @@ const OURS = 'coscribe'
 
 const measuredIn = (scenario) => PEERS.filter(({ only }) => !only || only.includes(scenario.name))
 
-/** Peers and scenarios of which there is no result. */
+/** Scenarios of which there is no result for every peer. */
 export function missing(results) {
-  const there = new Set(results.map(({ peer, scenario }) => `${scenario} of ${peer}`))
-  const wanted = SCENARIOS.flatMap((scenario) => measuredIn(scenario).map((peer) => `${scenario.name} of ${peer.name}`))
-  return wanted.filter((each) => !there.has(each))
+  const has = (scenario, peer) => results.some((result) => result.scenario === scenario.name && result.peer === peer.name)
+  const lacking = SCENARIOS.filter((scenario) => !measuredIn(scenario).every((peer) => has(scenario, peer)))
+  return lacking.map(({ name }) => name)
 }
 
 /** Median, least and most of a figure; undefined where no run has it. */
@@ -47,7 +47,6 @@ function reasons(results, scenario, peer) {
   const all = own.flatMap((result) => [
     result.failed,
     result.cold_failed && `cold: ${result.cold_failed}`,
-    result.partly_failed,
     timedOut(result.load_timed_out_s),
   ])
   return [...new Set(all.filter(Boolean))].join('; ')

@@ -16,6 +16,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { machine, measure } from './measure.mjs'
 import { FOLDER, PEERS, ROOT, install } from './peers.mjs'
+import { shown } from './plot.mjs'
 import { missing, tables, write } from './render.mjs'
 import { SCENARIOS } from './scenarios.mjs'
 
@@ -60,8 +61,8 @@ async function measureAll(peers, scenarios) {
         const result = reason ? { failed: reason } : await measure(generator, peer, scenario)
         const version = reason ? undefined : peer.version?.()
         results.push({ peer: peer.name, scenario: scenario.name, run, date, version, machine: on, ...pick(result) })
-        const shown = scenario.figures.map(([key, heading, unit]) => `${heading} ${result[key] ?? '–'} ${unit}`)
-        console.error(`${run}/${RUNS} ${scenario.name} ${peer.name}: ${result.failed ?? shown.join(', ')}`)
+        const figures = scenario.figures.map(([key, heading, unit]) => `${heading} ${typeof result[key] === 'number' ? shown(result[key]) : '–'} ${unit}`)
+        console.error(`${run}/${RUNS} ${scenario.name} ${peer.name}: ${[...figures, result.failed].filter(Boolean).join(', ')}`)
       }
     }
   }
@@ -87,7 +88,7 @@ async function main() {
   const lacking = missing(all)
   if (!lacking.length) return write(all)
   console.log(tables(results))
-  console.log(`not written to docs/performance.md: not measured yet are ${lacking.join(', ')}`)
+  console.log(`not written to docs/performance.md: not measured with all peers yet are ${lacking.join(', ')}`)
 }
 
 await main()

@@ -145,11 +145,10 @@ export const SCENARIOS = [
   {
     name: 'traces',
     title: 'Recorded sessions of people, typed live as fast as the server takes them',
-    traces: ['sveltecomponent', 'friendsforever', 'seph-blog1', 'automerge-paper'],
+    traces: ['sveltecomponent', 'friendsforever', 'automerge-paper'],
     figures: [
       ['sveltecomponent', '`sveltecomponent`', 'edits/s', 'more'],
       ['friendsforever', '`friendsforever`', 'edits/s', 'more'],
-      ['seph-blog1', '`seph-blog1`', 'edits/s', 'more'],
       ['automerge-paper', '`automerge-paper`', 'edits/s', 'more'],
     ],
     plot: 'automerge-paper',

@@ -116,7 +116,7 @@ fn type_live(
     let load = json!({
         "load_s": round(cost.seconds), "load_edits_per_s": (edits / cost.seconds).round(),
         "load_server_us_per_edit": round(cost.server_cpu * cost.seconds * 1e6 / edits),
-        "generator_cpu": round(cost.generator_cpu), "generator_full": cost.generator_full(),
+        "generator_cpu": round(cost.generator_cpu), "generator_late_ms": cost.late_ms, "generator_full": cost.generator_full(),
     });
     Ok(Some((crowd, load)))
 }

@@ -73,6 +73,6 @@ pub fn run(bench: &Bench, arguments: &Arguments) -> Result<Value> {
         "server_us_per_update": round(cost.us_per_update()), "server_cpu": round(cost.server_cpu),
         "memory_mib": memory_kib / 1024, "frames_in": tally.frames_in,
         "missing": missing, "gaps": tally.gaps, "closed": tally.closed, "unreadable": tally.unreadable,
-        "generator_cpu": round(cost.generator_cpu), "generator_full": cost.generator_full(),
+        "generator_cpu": round(cost.generator_cpu), "generator_late_ms": cost.late_ms, "generator_full": cost.generator_full(),
     }))
 }

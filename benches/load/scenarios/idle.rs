@@ -52,6 +52,6 @@ pub fn run(bench: &Bench, arguments: &Arguments) -> Result<Value> {
         "connect_us_cpu": round(cost.server_cpu * cost.seconds * 1e6 / people as f64),
         "memory_before_mib": before_kib / 1024, "memory_after_mib": after_kib / 1024,
         "idle_cpu": round(idle.server_cpu), "closed": crowd.tally.closed,
-        "generator_cpu": round(cost.generator_cpu), "generator_full": cost.generator_full(),
+        "generator_cpu": round(cost.generator_cpu), "generator_late_ms": cost.late_ms, "generator_full": cost.generator_full(),
     }))
 }

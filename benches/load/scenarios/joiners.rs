@@ -96,7 +96,7 @@ pub fn run(bench: &Bench, arguments: &Arguments) -> Result<Value> {
         "joined": storm.joined, "waiting_at_end": storm.waiting, "not_let_in": storm.not_let_in,
         "server_cpu": round(cost.server_cpu), "peak_mib": peak_kib / 1024,
         "missing": missing, "closed": crowd.tally.closed,
-        "generator_cpu": round(cost.generator_cpu), "generator_full": cost.generator_full(),
+        "generator_cpu": round(cost.generator_cpu), "generator_late_ms": cost.late_ms, "generator_full": cost.generator_full(),
     }))
 }
 

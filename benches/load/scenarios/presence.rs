@@ -61,7 +61,7 @@ pub fn run(bench: &Bench, arguments: &Arguments) -> Result<Value> {
         "never_appeared": unknown, "last_place_missing": stale,
         "server_cpu": round(cost.server_cpu), "memory_mib": memory_kib / 1024, "closed": tally.closed,
         "frames_in": tally.frames_in,
-        "generator_cpu": round(cost.generator_cpu), "generator_full": cost.generator_full(),
+        "generator_cpu": round(cost.generator_cpu), "generator_late_ms": cost.late_ms, "generator_full": cost.generator_full(),
     }))
 }
 

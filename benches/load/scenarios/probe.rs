@@ -79,7 +79,7 @@ pub fn run(bench: &Bench, arguments: &Arguments) -> Result<Value> {
         "times_slower": alone.1.zip(beside.1).map(|(alone, beside)| round(beside / alone)),
         "busy_updates_per_s": sent.round(), "closed": crowd.tally.closed,
         "server_cpu_alone": round(cost_alone.server_cpu), "server_cpu": round(cost.server_cpu),
-        "generator_cpu": round(cost.generator_cpu), "generator_full": cost.generator_full(),
+        "generator_cpu": round(cost.generator_cpu), "generator_late_ms": cost.late_ms, "generator_full": cost.generator_full(),
     }))
 }
 

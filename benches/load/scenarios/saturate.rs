@@ -149,11 +149,12 @@ impl Trial {
     fn line(&self) -> String {
         let Self { people, p50_ms, p99_ms, cost, fault } = self;
         format!(
-            "{people} people: p50 {:.1} ms, p99 {:.1} ms, server {:.2}, generator {:.2}: {}",
+            "{people} people: p50 {:.1} ms, p99 {:.1} ms, server {:.2}, generator {:.2}{}: {}",
             p50_ms.unwrap_or_default(),
             p99_ms.unwrap_or_default(),
             cost.server_cpu,
             cost.generator_cpu,
+            if cost.generator_full() { " (full)" } else { "" },
             fault.as_deref().unwrap_or("served")
         )
     }
