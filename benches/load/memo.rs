@@ -121,10 +121,10 @@ fn read_awareness(body: &[u8], clients: Clients, ranges: &mut Vec<Range>) -> Opt
 pub fn check() {
     let mut memo = Memo::new();
     let clients = Clients { first: 100, count: 2 };
-    let mut update = vec![2, 2, 101, 4, 0x84, 101, 3, 1, b'a', 0x84, 101, 4, 40];
-    update.extend_from_slice(&[b'b'; 40]);
+    let mut update = vec![2, 2, 101, 4, 0x84, 101, 3, 1, b'a', 0x84, 101, 4, 80];
+    update.extend_from_slice(&[b'b'; 80]);
     update.extend_from_slice(&[1, 7, 0, 0, 9]);
-    let said = [Range { slot: 1, from: 4, to: 45, bytes: (0, 0) }];
+    let said = [Range { slot: 1, from: 4, to: 85, bytes: (0, 0) }];
     for _ in 0..2 * KEPT {
         let other = Clients { first: 101, count: 1 };
         let theirs = [Range { slot: 0, ..said[0] }];

@@ -116,7 +116,8 @@ export function tables(results) {
 function page(results) {
   const parts = SCENARIOS.map((scenario) => {
     const picture = scenario.plot ? `![${scenario.title}, plotted](performance/${scenario.name}.svg)\n\n` : ''
-    return `### ${scenario.title}\n\n\`${scenario.load ?? `coscribe replay`}\`\n\n${picture}${table(results, scenario)}`
+    const note = scenario.note ? `${scenario.note}\n\n` : ''
+    return `### ${scenario.title}\n\n\`${scenario.load ?? 'coscribe replay'}\`\n\n${note}${picture}${table(results, scenario)}`
   })
   const lost = losses(results)
   const list = lost.length ? lost.join('\n') : 'None of these figures.'

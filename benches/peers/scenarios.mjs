@@ -1,7 +1,7 @@
 /**
- * What is measured: the arguments of the generator (`load --help`), the figures that are shown, and which way is better.
+ * What is measured (`load --help` of the generator says how), which figures are shown, and which way is better.
  *
- * A figure is [key in the generator's line, heading, unit, 'less' or 'more'].
+ * `load` are arguments of the generator; `note` is what a reader must know. A figure is [key in the generator's line, heading, unit, 'less' or 'more'].
  */
 export const SCENARIOS = [
   {
@@ -82,6 +82,7 @@ export const SCENARIOS = [
     name: 'presence',
     title: '1,500 people in a document, each moving a cursor once a second',
     load: 'presence --people 1500 --rate 1 --secs 5',
+    note: "Clients of y-websocket and y-sweet send back every place that they hear; those of Hocuspocus do not, and are played so. A server may leave out places that are followed by others.",
     figures: [
       ['server_cpu', 'share of one core', '', 'less'],
       ['p99_ms', 'age of a place when it is shown, p99', 'ms', 'less'],
@@ -105,6 +106,7 @@ export const SCENARIOS = [
     name: 'durable',
     title: 'kill -9 while 20 people type',
     load: 'durable --people 20 --rounds 2',
+    note: 'What others had seen, and is gone after a restart. Two kills a run.',
     figures: [
       ['lost', 'updates lost that others had seen', '', 'less'],
       ['seen', 'of', '', null],
@@ -122,6 +124,7 @@ export const SCENARIOS = [
   {
     name: 'slow',
     title: '16 people who never read, offered 2 GB together',
+    note: 'Memory at most, less what the same server uses at most without them.',
     load: 'slow --readers 16 --megabytes 2000 --timeout 40',
     figures: [
       ['growth_mib_per_reader', 'memory growth for each', 'MiB', 'less'],
@@ -145,6 +148,7 @@ export const SCENARIOS = [
   {
     name: 'traces',
     title: 'Recorded sessions of people, typed live as fast as the server takes them',
+    note: 'Played by `coscribe replay --onto`, with as many connections as there were writers, each waiting for nothing but its turn and the acknowledgements; a trace counts when everybody has its text in the end.',
     traces: ['sveltecomponent', 'friendsforever', 'automerge-paper'],
     figures: [
       ['sveltecomponent', '`sveltecomponent`', 'edits/s', 'more'],
