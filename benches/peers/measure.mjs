@@ -44,16 +44,18 @@ function canPin() {
   }
 }
 
+/** A command line for a shell, or the words of a command, on one core where that is possible. */
 const onCore = (core, command) => (pins ? `taskset -c ${core} ${command}` : command)
+const wordsOnCore = (core, words) => (pins ? ['taskset', '-c', `${core}`, ...words] : words)
 
 function nextPort() {
   portsUsed += 1
   return PORTS.first + (portsUsed % PORTS.count)
 }
 
-/** Starts a command line in a process group of its own; `ended` answers with what it wrote. */
-function start(line, timeoutMs) {
-  const child = spawn('sh', ['-c', `exec ${line}`], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+/** Starts a command in a process group of its own; `ended` answers with what it wrote. */
+function start([command, ...words], timeoutMs) {
+  const child = spawn(command, words, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   running.add(child.pid)
   const ended = new Promise((resolve) => {
     let [out, said, timedOut] = ['', '', false]
@@ -83,10 +85,10 @@ export async function measure(generator, peer, scenario) {
 }
 
 async function generate(generator, peer, scenario) {
-  const [own, server] = scenario.unpinned ? [generator, peer.command] : [onCore(1, generator), onCore(0, peer.command)]
-  const options = `--dialect ${peer.dialect ?? 'y-websocket'} --path ${peer.path ?? '/'} --port ${nextPort()}`
-  const line = `${own} ${scenario.load} ${options} --folder ${FOLDER} --label ${peer.name} --server '${server}'`
-  const { out, said, timedOut } = await start(line, RUN_TIMEOUT_MS).ended
+  const server = scenario.unpinned ? peer.command : onCore(0, peer.command)
+  const reached = ['--dialect', peer.dialect ?? 'y-websocket', '--path', peer.path ?? '/', '--port', `${nextPort()}`]
+  const words = [generator, ...scenario.load.split(' '), ...reached, '--folder', FOLDER, '--server', server]
+  const { out, said, timedOut } = await start(scenario.unpinned ? words : wordsOnCore(1, words), RUN_TIMEOUT_MS).ended
   if (timedOut) return { failed: `not done after ${RUN_TIMEOUT_MS / 1000} s` }
   try {
     return JSON.parse(out)
@@ -115,13 +117,13 @@ async function playTrace(peer, trace) {
   mkdirSync(data, { recursive: true })
   const port = nextPort()
   const command = peer.command.replaceAll('{port}', port).replaceAll('{data}', data)
-  const server = start(onCore(0, command), RUN_TIMEOUT_MS)
+  const server = start(['sh', '-c', `exec ${onCore(0, command)}`], RUN_TIMEOUT_MS)
   try {
     if (!(await listens(port))) return { failed: 'the server does not listen' }
     const dialect = peer.dialect ?? 'y-websocket'
-    const onto = `--onto ws://127.0.0.1:${port} --document trace --dialect ${dialect}`
-    const line = onCore(1, `${COSCRIBE} replay ${file} ${onto} --report ${report}`)
-    const { out, said, code, timedOut } = await start(line, TRACE_TIMEOUT_MS).ended
+    const onto = ['--onto', `ws://127.0.0.1:${port}`, '--document', 'trace', '--dialect', dialect]
+    const words = [COSCRIBE, 'replay', file, ...onto, '--report', report]
+    const { out, said, code, timedOut } = await start(wordsOnCore(1, words), TRACE_TIMEOUT_MS).ended
     if (timedOut) return { failed: `not done after ${TRACE_TIMEOUT_MS / 1000} s` }
     if (code !== 0) return { failed: (said || out).trim().split('\n').at(-1) }
     return { edits_per_s: JSON.parse(readFileSync(report, 'utf8')).edits_per_s }

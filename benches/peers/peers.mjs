@@ -19,11 +19,14 @@ const Y_SWEET = join(FOLDER, 'bin', 'y-sweet')
 /** Of both registries; building y-sweet takes some minutes. */
 const INSTALL_TIMEOUT_MS = 45 * 60_000
 
-const coscribe = (flags) => `${COSCRIBE} serve --listen 127.0.0.1:{port} --database {data}/coscribe.db ${flags}`
-const npm = (start) => `${start.replace('node ', `node ${FOLDER}/`)}`
+const coscribe = (flags) => `'${COSCRIBE}' serve --listen 127.0.0.1:{port} --database '{data}/coscribe.db' ${flags}`
+const hocuspocus = (flags) => `node '${FOLDER}/hocuspocus.mjs' {port} '{data}/documents.sqlite' ${flags}`
+const yWebsocket = (variables) =>
+  `env HOST=127.0.0.1 PORT={port} ${variables} node '${FOLDER}/node_modules/@y/websocket-server/src/server.js'`
 
 /**
- * `only` names the scenarios for which a setting of a server matters. `note` is what a reader of the table must know.
+ * `command` is for a shell; the generator fills in the port and an empty folder. `only` names the scenarios for which a
+ * setting of a server matters. `note` is what a reader of the tables must know.
  */
 export const PEERS = [
   {
@@ -51,7 +54,7 @@ export const PEERS = [
     name: 'hocuspocus',
     note: 'with its SQLite extension, which stores some seconds later',
     install: 'npm',
-    command: npm('node hocuspocus.mjs {port} {data}/documents.sqlite'),
+    command: hocuspocus(''),
     dialect: 'hocuspocus',
     version: () => npmVersion('@hocuspocus/server'),
   },
@@ -59,7 +62,7 @@ export const PEERS = [
     name: 'hocuspocus-20ms',
     note: 'the same with `flushDelay: 20`',
     install: 'npm',
-    command: npm('node hocuspocus.mjs {port} {data}/documents.sqlite 20'),
+    command: hocuspocus('20'),
     dialect: 'hocuspocus',
     only: ['fanout', 'crowd', 'saturate'],
   },
@@ -67,7 +70,7 @@ export const PEERS = [
     name: 'y-sweet',
     note: 'with its folder, which it writes every ten seconds',
     install: 'cargo',
-    command: `${Y_SWEET} serve --host 127.0.0.1 --port {port} {data}/store`,
+    command: `'${Y_SWEET}' serve --host 127.0.0.1 --port {port} '{data}/store'`,
     dialect: 'y-sweet',
     version: () => Y_SWEET_VERSION,
   },
@@ -75,14 +78,14 @@ export const PEERS = [
     name: 'y-websocket',
     note: '`@y/websocket-server`, the reference; keeps documents in memory only',
     install: 'npm',
-    command: `env HOST=127.0.0.1 PORT={port} ${npm('node node_modules/@y/websocket-server/src/server.js')}`,
+    command: yWebsocket(''),
     version: () => npmVersion('@y/websocket-server'),
   },
   {
     name: 'y-websocket-leveldb',
     note: 'the same with its LevelDB store',
     install: 'npm',
-    command: `env HOST=127.0.0.1 PORT={port} YPERSISTENCE={data}/level ${npm('node node_modules/@y/websocket-server/src/server.js')}`,
+    command: yWebsocket("YPERSISTENCE='{data}/level'"),
     only: ['quiet', 'fanout', 'bigdoc', 'durable', 'durable1000'],
   },
 ]

@@ -21,11 +21,11 @@ export function plot({ title, figure, better }, bars) {
   const which = better ? (better === 'less' ? ' (less is better)' : ' (more is better)') : ''
   const rows = bars.map((bar, index) => {
     const y = TOP + index * ROW
-    const width = Math.max(1, ((bar.value ?? 0) / most) * (WIDTH - LABELS - VALUES))
+    const width = Math.max(1, Math.round(((bar.value ?? 0) / most) * (WIDTH - LABELS - VALUES)))
     const kind = bar.ours ? 'ours' : 'other'
     return [
       `<text class="${kind}" x="${LABELS - 8}" y="${y + 13}" text-anchor="end">${escape(bar.name)}</text>`,
-      bar.value === undefined ? '' : `<rect class="${kind}" x="${LABELS}" y="${y}" width="${width.toFixed(1)}" height="${BAR}" rx="2"/>`,
+      bar.value === undefined ? '' : `<rect class="${kind}" x="${LABELS}" y="${y}" width="${width}" height="${BAR}" rx="2"/>`,
       `<text x="${LABELS + (bar.value === undefined ? 0 : width) + 6}" y="${y + 13}">${said(bar)}</text>`,
     ].join('')
   })

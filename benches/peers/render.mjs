@@ -69,22 +69,23 @@ function table(results, scenario) {
   return [...lines, ...(why.length ? ['', ...why] : [])].join('\n')
 }
 
-/** Figures in which another server's median is better than ours, the worst first. */
+/** Figures in which other servers' medians are better than ours, the worst first. */
 function losses(results) {
   const found = []
   for (const scenario of SCENARIOS) {
     for (const [key, heading, unit, better] of scenario.figures) {
       const own = summary(results, scenario.name, OURS, key)
       if (!better || !own) continue
-      for (const { name } of measuredIn(scenario).filter((peer) => !peer.name.startsWith(OURS))) {
-        const other = summary(results, scenario.name, name, key)
-        if (!other) continue
-        const [worse, good] = better === 'less' ? [own.median, other.median] : [other.median, own.median]
-        if (worse <= good) continue
-        const times = good > 0 ? `${shown(worse / good)} times` : 'not at all there'
-        const figures = `${shown(own.median)} against ${shown(other.median)} ${unit}`.trim()
-        found.push({ by: good > 0 ? worse / good : Infinity, text: `${scenario.title}: ${heading}, ${name} is better, ${figures} (${times})` })
-      }
+      const others = measuredIn(scenario)
+        .filter(({ name }) => !name.startsWith(OURS))
+        .map(({ name }) => ({ name, median: summary(results, scenario.name, name, key)?.median }))
+        .filter(({ median }) => (better === 'less' ? median < own.median : median > own.median))
+        .map((other) => ({ ...other, by: better === 'less' ? own.median / other.median : other.median / own.median }))
+        .sort((a, b) => b.by - a.by)
+      if (!others.length) continue
+      const named = others.map(({ name, median }) => `${name} ${shown(median)}`).join(', ')
+      const figure = `${shown(own.median)} ${unit}`.trim()
+      found.push({ by: others[0].by, text: `${scenario.title}: ${heading}: ${figure}; better: ${named}` })
     }
   }
   return found.sort((a, b) => b.by - a.by).map(({ text }) => `- ${text}`)
@@ -100,7 +101,7 @@ function preface(results) {
   })
   const ms = (value) => `${value.toFixed(1)} ms`
   return [
-    `Taken ${dates.length > 1 ? `from ${dates[0]} to ${dates.at(-1)}` : `on ${dates[0]}`}, ${runs === 1 ? 'one run each' : `median of ${runs} runs (least to most)`}, on ${machine.cores} cores of ${machine.cpu}, ${machine.memory} of memory, Linux ${machine.kernel}, Node ${machine.node}; ${machine.pinned}; an fsync of 4 KiB takes ${ms(machine.fsync_p50_ms)} (p50), ${ms(machine.fsync_p99_ms)} (p99). Where a figure has a \\*, the generator was full: the server may be better.`,
+    `Taken ${dates.length > 1 ? `from ${dates[0]} to ${dates.at(-1)}` : `on ${dates[0]}`}, ${runs === 1 ? 'one run each' : `median of ${runs} runs (least to most)`}, on ${machine.cores} cores of ${machine.cpu}, ${machine.memory} of memory, Linux ${machine.kernel}, Node ${machine.node}; ${machine.pinned}; an fsync of 4 KiB takes ${ms(machine.fsync_p50_ms)} (p50), ${ms(machine.fsync_p99_ms)} (p99). Where a figure has a \\*, the generator was full: the server may be better. A setting of a server is measured where it matters.`,
     '',
     ...peers,
   ].join('\n')
@@ -121,7 +122,8 @@ function page(results) {
   })
   const lost = losses(results)
   const list = lost.length ? lost.join('\n') : 'None of these figures.'
-  return [preface(results), ...parts, `### Where another server is better\n\n${list}`].join('\n\n')
+  const told = 'The line under each heading is what the load generator (`benches/load`) was told.'
+  return [preface(results), told, ...parts, `### Where another server is better\n\n${list}`].join('\n\n')
 }
 
 /** Puts everything into docs/performance.md, between its markers, and the plots beside it. */

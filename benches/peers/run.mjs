@@ -69,6 +69,11 @@ async function measureAll(peers, scenarios) {
   return results
 }
 
+function render(results) {
+  if (!results.length) throw new Error(`nothing has been measured: ${RESULTS} is empty or not there`)
+  write(results)
+}
+
 /** The peer's and scenario's names in a result are ours. */
 function pick({ scenario, label, ...figures }) {
   return figures
@@ -78,7 +83,7 @@ async function main() {
   const own = PEERS.filter(({ name }) => name.startsWith('coscribe'))
   const peers = select(FIGURES ? own : PEERS, 'PEERS')
   const scenarios = select(SCENARIOS, 'SCENARIOS')
-  if (process.env.RENDER) return write(stored())
+  if (process.env.RENDER) return render(stored())
   const results = await measureAll(peers, scenarios)
   if (FIGURES) return console.log(tables(results))
   const again = new Set(results.map(({ peer, scenario }) => `${peer} ${scenario}`))

@@ -148,7 +148,7 @@ export const SCENARIOS = [
   {
     name: 'traces',
     title: 'Recorded sessions of people, typed live as fast as the server takes them',
-    note: 'Played by `coscribe replay --onto`, with as many connections as there were writers, each waiting for nothing but its turn and the acknowledgements; a trace counts when everybody has its text in the end.',
+    note: 'Played by `coscribe replay --onto`, with as many connections as there were writers, until all is acknowledged; a trace counts when everybody has its text in the end.',
     traces: ['sveltecomponent', 'friendsforever', 'automerge-paper'],
     figures: [
       ['sveltecomponent', '`sveltecomponent`', 'edits/s', 'more'],
