@@ -78,9 +78,7 @@ function start([command, ...words], timeoutMs) {
 export async function measure(generator, peer, scenario) {
   const [load1] = loadavg()
   const since = Date.now()
-  const result = scenario.traces
-    ? await playTraces(peer, scenario.traces)
-    : await generate(generator, peer, scenario)
+  const result = scenario.traces ? await playTraces(peer, scenario.traces) : await generate(generator, peer, scenario)
   return { ...result, load1, took_s: (Date.now() - since) / 1000 }
 }
 

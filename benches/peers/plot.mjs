@@ -4,7 +4,9 @@
 const [WIDTH, LABELS, VALUES, ROW, TOP] = [720, 190, 80, 26, 52]
 const BAR = 16
 
-const escape = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
+/** Text for SVG; what Markdown shows as code is shown as it is. */
+const escape = (text) =>
+  text.replaceAll('`', '').replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
 
 /** A number with about three digits. */
 export function shown(value) {
@@ -25,7 +27,9 @@ export function plot({ title, figure, better }, bars) {
     const kind = bar.ours ? 'ours' : 'other'
     return [
       `<text class="${kind}" x="${LABELS - 8}" y="${y + 13}" text-anchor="end">${escape(bar.name)}</text>`,
-      bar.value === undefined ? '' : `<rect class="${kind}" x="${LABELS}" y="${y}" width="${width}" height="${BAR}" rx="2"/>`,
+      bar.value === undefined
+        ? ''
+        : `<rect class="${kind}" x="${LABELS}" y="${y}" width="${width}" height="${BAR}" rx="2"/>`,
       `<text x="${LABELS + (bar.value === undefined ? 0 : width) + 6}" y="${y + 13}">${said(bar)}</text>`,
     ].join('')
   })

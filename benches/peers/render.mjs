@@ -18,7 +18,8 @@ const measuredIn = (scenario) => PEERS.filter(({ only }) => !only || only.includ
 
 /** Scenarios of which there is no result for every peer. */
 export function missing(results) {
-  const has = (scenario, peer) => results.some((result) => result.scenario === scenario.name && result.peer === peer.name)
+  const has = (scenario, peer) =>
+    results.some((result) => result.scenario === scenario.name && result.peer === peer.name)
   const lacking = SCENARIOS.filter((scenario) => !measuredIn(scenario).every((peer) => has(scenario, peer)))
   return lacking.map(({ name }) => name)
 }
@@ -100,8 +101,15 @@ function preface(results) {
     return `- ${name}${version ? ` ${version}` : ''}: ${note}`
   })
   const ms = (value) => `${value.toFixed(1)} ms`
+  const when = dates.length > 1 ? `from ${dates[0]} to ${dates.at(-1)}` : `on ${dates[0]}`
+  const often = runs === 1 ? 'one run each' : `median of ${runs} runs (least to most)`
+  const computer = `${machine.cores} cores of ${machine.cpu}, ${machine.memory} of memory`
+  const system = `Linux ${machine.kernel}, Node ${machine.node}; ${machine.pinned}`
+  const disk = `an fsync of 4 KiB takes ${ms(machine.fsync_p50_ms)} (p50), ${ms(machine.fsync_p99_ms)} (p99)`
   return [
-    `Taken ${dates.length > 1 ? `from ${dates[0]} to ${dates.at(-1)}` : `on ${dates[0]}`}, ${runs === 1 ? 'one run each' : `median of ${runs} runs (least to most)`}, on ${machine.cores} cores of ${machine.cpu}, ${machine.memory} of memory, Linux ${machine.kernel}, Node ${machine.node}; ${machine.pinned}; an fsync of 4 KiB takes ${ms(machine.fsync_p50_ms)} (p50), ${ms(machine.fsync_p99_ms)} (p99). Where a figure has a \\*, the generator was full: the server may be better. A setting of a server is measured where it matters.`,
+    `Taken ${when}, ${often}, on ${computer}, ${system}; ${disk}.`,
+    'Where a figure has a \\*, the generator was full: the server may be better.',
+    'A setting of a server is measured where it matters.',
     '',
     ...peers,
   ].join('\n')

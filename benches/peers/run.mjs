@@ -39,14 +39,23 @@ function builtGenerator() {
   const args = ['bench', '--locked', '--no-run', '--bench', 'load', '--message-format', 'json']
   const stdio = ['ignore', 'pipe', 'inherit']
   const out = execFileSync('cargo', args, { cwd: ROOT, encoding: 'utf8', stdio, maxBuffer: 1 << 28 })
-  const made = out.trim().split('\n').map((line) => JSON.parse(line))
+  const made = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
   const generator = made.findLast((each) => each.target?.name === 'load' && each.executable)?.executable
   execFileSync(generator, ['self-check'], { stdio: 'inherit' })
   return generator
 }
 
 const stored = () =>
-  existsSync(RESULTS) ? readFileSync(RESULTS, 'utf8').trim().split('\n').filter(Boolean).map((line) => JSON.parse(line)) : []
+  existsSync(RESULTS)
+    ? readFileSync(RESULTS, 'utf8')
+        .trim()
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line))
+    : []
 
 async function measureAll(peers, scenarios) {
   const generator = builtGenerator()
@@ -61,8 +70,12 @@ async function measureAll(peers, scenarios) {
         const result = reason ? { failed: reason } : await measure(generator, peer, scenario)
         const version = reason ? undefined : peer.version?.()
         results.push({ peer: peer.name, scenario: scenario.name, run, date, version, machine: on, ...pick(result) })
-        const figures = scenario.figures.map(([key, heading, unit]) => `${heading} ${typeof result[key] === 'number' ? shown(result[key]) : '–'} ${unit}`)
-        console.error(`${run}/${RUNS} ${scenario.name} ${peer.name}: ${[...figures, result.failed].filter(Boolean).join(', ')}`)
+        const figures = scenario.figures.map(
+          ([key, heading, unit]) => `${heading} ${typeof result[key] === 'number' ? shown(result[key]) : '–'} ${unit}`,
+        )
+        console.error(
+          `${run}/${RUNS} ${scenario.name} ${peer.name}: ${[...figures, result.failed].filter(Boolean).join(', ')}`,
+        )
       }
     }
   }

@@ -82,7 +82,7 @@ export const SCENARIOS = [
     name: 'presence',
     title: '1,500 people in a document, each moving a cursor once a second',
     load: 'presence --people 1500 --rate 1 --secs 5',
-    note: "Clients of y-websocket and y-sweet send back every place that they hear; those of Hocuspocus do not, and are played so. A server may leave out places that are followed by others.",
+    note: 'Clients of y-websocket and y-sweet send back every place that they hear; those of Hocuspocus do not, and are played so. A server may leave out places that are followed by others.',
     figures: [
       ['server_cpu', 'share of one core', '', 'less'],
       ['p99_ms', 'age of a place when it is shown, p99', 'ms', 'less'],
@@ -135,8 +135,9 @@ export const SCENARIOS = [
   },
   {
     name: 'probe',
-    title: 'Pairs of people typing beside a document in which others type as fast as they can (server on all cores)',
+    title: 'Pairs of people typing beside a document in which others type as fast as they can',
     load: 'probe --probes 8 --secs 8',
+    note: 'The server on all cores, the generator beside it.',
     unpinned: true,
     figures: [
       ['alone_p99_ms', 'p99 alone', 'ms', 'less'],
