@@ -59,6 +59,7 @@ impl Crowd {
         self.unpaced.clear();
     }
 
+    /// What a writer does when it is due.
     pub fn do_one(&mut self, writer: usize, due: u64) {
         let Some(id) = self.writers[writer].person else { return };
         let mut out = Vec::with_capacity(64);

@@ -15,7 +15,9 @@ const LATE_MS: f64 = 25.0;
 /// What is measured, and how it is reached.
 #[derive(Debug)]
 pub struct Bench {
+    /// How the server is started.
     pub recipe: Recipe,
+    /// What it speaks.
     pub dialect: Dialect,
     /// In front of the document's name, or the whole path.
     pub path: String,

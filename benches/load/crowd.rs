@@ -13,6 +13,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
@@ -386,22 +387,27 @@ impl Crowd {
         }
         let events = mem::replace(&mut self.events, Events::with_capacity(0));
         for event in &events {
-            self.ready(event.token().0, event.is_readable(), event.is_writable());
+            self.ready(event);
         }
         self.events = events;
         Ok(())
     }
 
-    fn ready(&mut self, id: usize, readable: bool, writable: bool) {
+    fn ready(&mut self, event: &Event) {
+        let id = event.token().0;
         match self.people[id].stage {
             Stage::Closed => return,
-            Stage::Connecting if writable => self.ask_for_upgrade(id),
+            Stage::Connecting if event.is_writable() => self.ask_for_upgrade(id),
             Stage::Connecting => {}
-            _ if writable => self.write(id),
+            _ if event.is_writable() => self.write(id),
             _ => {}
         }
-        if readable && !self.people[id].deaf {
+        if event.is_readable() && !self.people[id].deaf {
             self.hear(id);
+            // The end may have come with the last bytes, and is not told again.
+            if event.is_read_closed() {
+                self.hear(id);
+            }
         }
     }
 

@@ -35,7 +35,8 @@ use crate::server::Recipe;
 /// One thread plays all people. They type by the clock, not when the server is ready: a latency is the
 /// time from the moment an update was due until one other person has it, found by client id and clock,
 /// so that servers which merge updates and servers which do not are counted alike. "Typing" inserts a
-/// letter behind the person's own last one.
+/// letter behind the person's own last one. Clients are played as far as documents and cursors go: they do not
+/// reconnect, and those of y-sweet do not ask after each letter whether it is saved.
 #[derive(Debug, Parser)]
 #[command(
     name = "load",

@@ -86,7 +86,10 @@ async function generate(generator, peer, scenario) {
   const server = scenario.unpinned ? peer.command : onCore(0, peer.command)
   const reached = ['--dialect', peer.dialect ?? 'y-websocket', '--path', peer.path ?? '/', '--port', `${nextPort()}`]
   const words = [generator, ...scenario.load.split(' '), ...reached, '--folder', FOLDER, '--server', server]
-  const { out, said, timedOut } = await start(scenario.unpinned ? words : wordsOnCore(1, words), RUN_TIMEOUT_MS).ended
+  const { pid, ended } = start(scenario.unpinned ? words : wordsOnCore(1, words), RUN_TIMEOUT_MS)
+  const { out, said, timedOut } = await ended
+  // The generator removes its server's folder, unless it was killed.
+  rmSync(join(FOLDER, `server-${pid}`), { recursive: true, force: true })
   if (timedOut) return { failed: `not done after ${RUN_TIMEOUT_MS / 1000} s` }
   try {
     return JSON.parse(out)

@@ -40,6 +40,10 @@ pub struct Arguments {
     settle: f64,
 }
 
+/// Types a long document, and opens it in every way.
+///
+/// # Errors
+/// The server does not start, or does not let people in.
 pub fn run(bench: &Bench, arguments: &Arguments) -> Result<Value> {
     let story = Story::make(Plot { edits: arguments.edits, piece: 1 })?;
     let name = new_name("bigdoc");

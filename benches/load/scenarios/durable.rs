@@ -30,6 +30,10 @@ pub struct Arguments {
     rounds: usize,
 }
 
+/// Kills the server again and again, and counts what is gone.
+///
+/// # Errors
+/// The server does not start (again), or does not let people in.
 pub fn run(bench: &Bench, arguments: &Arguments) -> Result<Value> {
     let (mut seen, mut lost, mut rounds) = (0, 0, Vec::new());
     for round in 1..=arguments.rounds {

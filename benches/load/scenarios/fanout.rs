@@ -38,6 +38,10 @@ pub struct Arguments {
     awareness: bool,
 }
 
+/// Lets people type in documents, and times it.
+///
+/// # Errors
+/// The server does not start, or does not let people in.
 pub fn run(bench: &Bench, arguments: &Arguments) -> Result<Value> {
     let &Arguments { docs, clients, rate, .. } = arguments;
     let writers = arguments.writers.unwrap_or(clients).min(clients);

@@ -23,6 +23,10 @@ pub struct Arguments {
     hold: f64,
 }
 
+/// Opens connections, and weighs them.
+///
+/// # Errors
+/// The server does not start, or does not let people in.
 pub fn run(bench: &Bench, arguments: &Arguments) -> Result<Value> {
     let &Arguments { people, docs, .. } = arguments;
     let server = bench.server()?;

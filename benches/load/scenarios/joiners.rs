@@ -47,6 +47,10 @@ pub struct Arguments {
     secs: f64,
 }
 
+/// Lets people type, first alone and then beside others who come and go.
+///
+/// # Errors
+/// The server does not start, or does not let people in.
 pub fn run(bench: &Bench, arguments: &Arguments) -> Result<Value> {
     let edits = (arguments.megabytes * 1e6 / EDIT_BYTES) as usize;
     let story = Story::make(Plot { edits, piece: PIECE })?;

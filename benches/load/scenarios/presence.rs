@@ -31,6 +31,10 @@ pub struct Arguments {
     warmup: f64,
 }
 
+/// Lets people move cursors, and times it.
+///
+/// # Errors
+/// The server does not start, or does not let people in.
 pub fn run(bench: &Bench, arguments: &Arguments) -> Result<Value> {
     let &Arguments { people, rate, .. } = arguments;
     let server = bench.server()?;

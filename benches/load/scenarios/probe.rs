@@ -32,6 +32,10 @@ pub struct Arguments {
     secs: f64,
 }
 
+/// Times pairs of people alone, and beside a busy document.
+///
+/// # Errors
+/// The server does not start, or does not let people in.
 pub fn run(bench: &Bench, arguments: &Arguments) -> Result<Value> {
     let server = bench.server()?;
     let mut crowd = bench.crowd()?;

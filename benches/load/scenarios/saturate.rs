@@ -52,6 +52,10 @@ struct Trial {
     fault: Option<String>,
 }
 
+/// Looks for the largest crowd that is served.
+///
+/// # Errors
+/// The server does not start, or does not serve one person.
 pub fn run(bench: &Bench, arguments: &Arguments) -> Result<Value> {
     let mut server = bench.server()?;
     let mut trials: Vec<Trial> = Vec::new();

@@ -45,6 +45,10 @@ struct Outcome {
     closed: u64,
 }
 
+/// Weighs people who do not read.
+///
+/// # Errors
+/// The server does not start, or does not let people in.
 pub fn run(bench: &Bench, arguments: &Arguments) -> Result<Value> {
     let pieces =
         arguments.megabytes * 1_000_000 / arguments.readers.max(1) as u64 / u64::from(PIECE);
