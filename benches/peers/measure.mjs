@@ -132,6 +132,7 @@ async function playTrace(peer, trace) {
     end(server.pid)
     await server.ended
     rmSync(data, { recursive: true, force: true })
+    rmSync(report, { force: true })
   }
 }
 
