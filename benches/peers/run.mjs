@@ -11,7 +11,7 @@
  * What is measured goes to target/peers/results.jsonl and replaces what was there of the same peers and scenarios.
  * Tables are written when all peers and scenarios are there.
  */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { machine, measure } from './measure.mjs'
@@ -36,10 +36,15 @@ function select(all, variable) {
 }
 
 function builtGenerator() {
-  const args = ['bench', '--locked', '--no-run', '--bench', 'load', '--message-format', 'json']
-  const stdio = ['ignore', 'pipe', 'inherit']
-  const out = execFileSync('cargo', args, { cwd: ROOT, encoding: 'utf8', stdio, maxBuffer: 1 << 28 })
-  const made = out
+  const args = ['bench', '--locked', '--no-run', '--bench', 'load', '--message-format', 'json-render-diagnostics']
+  const built = spawnSync('cargo', args, {
+    cwd: ROOT,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    maxBuffer: 1 << 28,
+  })
+  if (built.status !== 0) throw new Error(`cargo ${args.join(' ')} failed`)
+  const made = built.stdout
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line))
