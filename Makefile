@@ -1,13 +1,14 @@
 # make run    build everything and serve on this machine
 # make test   everything that CI runs: format, lints, Rust, web, real clients, browser
-# make bench  micro benchmarks of the core; make figures measures the whole server
+# make bench  micro benchmarks of the core; make figures measures the whole server, and
+#             make bench-peers other Yjs servers beside it (the head of benches/peers/run.mjs says how)
 
 SHELL := /bin/bash
 CARGO ?= cargo
 NPM_CI := npm ci --no-audit --no-fund
 BIN := $(CURDIR)/target/release/coscribe
 
-.PHONY: run test bench figures demo-trace cold-open history crash fmt fmt-check lint build test-rust test-web \
+.PHONY: run test bench bench-peers figures demo-trace cold-open history crash fmt fmt-check lint build test-rust test-web \
 	test-clients test-editors test-browser tools
 
 run:
@@ -83,5 +84,10 @@ crash: build tests/interop/node_modules
 bench:
 	$(CARGO) bench --locked
 
+# The whole server under load: latency, CPU, memory, crowds, crashes. Prints tables, writes none.
 figures: build
-	benches/figures
+	COSCRIBE_BIN=$(BIN) node benches/peers/run.mjs --figures
+
+# The same beside other Yjs servers, which it installs; writes docs/performance.md. About an hour.
+bench-peers: build
+	COSCRIBE_BIN=$(BIN) node benches/peers/run.mjs
