@@ -29,6 +29,8 @@ const READ_BYTES: usize = 256 << 10;
 const MS: u64 = 1_000_000;
 /// Connections that are being opened at once.
 const OPENING_MAX: usize = 128;
+/// Connections that are read before it is looked whether somebody is due: a crowd hears all at once.
+const EVENTS_AT_ONCE: usize = 128;
 /// Sends that may be done, when many are due, before what has come is read.
 const SENDS_BETWEEN_READS: usize = 1024;
 /// Whether everything has come is looked at this often.
@@ -189,7 +191,7 @@ impl Crowd {
     pub fn new(dialect: Dialect, prefix: &str, port: u16) -> Result<Self> {
         Ok(Self {
             poll: Poll::new()?,
-            events: Events::with_capacity(1024),
+            events: Events::with_capacity(EVENTS_AT_ONCE),
             dialect,
             prefix: prefix.to_owned(),
             port,
