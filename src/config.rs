@@ -160,7 +160,7 @@ pub enum LogFormat {
 #[serde(deny_unknown_fields)]
 pub struct Timing {
     /// The longest that a crowded document gathers updates before it writes and publishes them. It is
-    /// short for few (1.3 ms for 4 sessions, 17 ms for 50, 20 ms for 60 to 1,000, 40 ms for 2,000),
+    /// short for few (1.3 ms for 4 sessions, 17 ms for 50, 20 ms for 60 to 1,400, 28 ms for 2,000),
     /// and somebody who writes alone is not delayed. With 0 it does not gather.
     pub flush_interval_max_ms: u64,
     /// The longest that a crowded document gathers cursor movements.

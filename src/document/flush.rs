@@ -18,7 +18,7 @@ use crate::id::{Seq, SessionId};
 use crate::wire::Reply;
 
 /// Updates integrated in one transaction at most.
-const BATCH_UPDATES_MAX: usize = 256;
+const BATCH_UPDATES_MAX: usize = 512;
 
 /// Bytes integrated in one transaction at most, unless a single update is larger.
 const BATCH_BYTES_MAX: usize = 4 << 20;
@@ -348,9 +348,11 @@ impl Core {
             Err(broken) => return self.rebuild_without(broken.index, &broken.reason, batch),
         };
         let CoreLimits { flush_interval_per_session, flush_interval_max, .. } = self.limits;
-        let sessions = self.sessions.len();
-        self.next_flush =
-            now + pace::interval(sessions, flush_interval_per_session, flush_interval_max);
+        let interval =
+            pace::interval(self.sessions.len(), flush_interval_per_session, flush_interval_max);
+        // What did not fit has gathered already. If it waited, a crowd that types more than a batch in
+        // an interval would fall behind for ever.
+        self.next_flush = if self.waiting.is_empty() { now + interval } else { now };
         self.launch(batch, integrated);
     }
 

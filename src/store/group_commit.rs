@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::id::DocumentId;
 
 /// Between two commits that many documents share.
-const GAP: Duration = Duration::from_millis(8);
+const GAP: Duration = Duration::from_millis(10);
 
 /// What is about to come is what came in the last window.
 const WINDOW: Duration = Duration::from_millis(100);
