@@ -97,6 +97,8 @@ impl Preview {
     pub fn new(snapshot: Bytes, tail: &[Bytes]) -> Option<(Self, Whole)> {
         let mut whole = Whole::new(snapshot.clone());
         let index = whole.indexed()?;
+        // Text whose deletion cannot be read would be shown as if it were there.
+        IdSet::decode_v1(&snapshot[index.deletes_at..]).ok()?;
         for update in tail {
             let summary = lint(update, &LintLimits::NONE).ok()?;
             let fits = summary.fits(|client| index.end(client));

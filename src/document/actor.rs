@@ -443,10 +443,12 @@ impl DocumentActor {
     }
 
     fn publish(&mut self, reply: &Reply, except: &[SessionId], ctx: &mut Context<Self>) {
-        if let Reply::Awareness { body } = reply
-            && self.parts.len() >= REFLECTED_BY_MIN
-        {
-            self.reflections.remember(body);
+        if let Reply::Awareness { body } = reply {
+            if self.parts.len() >= REFLECTED_BY_MIN {
+                self.reflections.remember(body);
+            } else {
+                self.reflections.forget();
+            }
         }
         let hearing = self.parts.iter_mut().filter(|(id, _)| !except.contains(id));
         let stalled = fanout::publish(hearing.map(|(_, part)| &mut part.port), reply);

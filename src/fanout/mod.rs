@@ -188,6 +188,17 @@ mod tests {
     }
 
     #[test]
+    fn only_the_newest_ping_is_answered_and_ahead_of_what_waits() {
+        let outbox = Outbox::new(100);
+        let update = Reply::Update { update: Bytes::from_static(&[0, 0]) };
+        outbox.push(Dialect::YWebsocket.encode(&update).expect("a frame"));
+        (0..=9).for_each(|n| outbox.pong(Bytes::copy_from_slice(&[n])));
+        assert!(matches!(outbox.try_next(), Some(Next::Pong(payload)) if *payload == [9]));
+        assert!(matches!(outbox.try_next(), Some(Next::Frame(_))));
+        assert!(outbox.try_next().is_none() && outbox.take_pong().is_none());
+    }
+
+    #[test]
     fn a_full_outbox_is_reported_once_and_then_left_alone() {
         let mut ports = [port(1, 8, Dialect::YWebsocket), port(2, 800, Dialect::YWebsocket)];
         let update = Reply::Update { update: Bytes::from_static(&[0, 0]) };

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use actix::Recipient;
+use bytes::Bytes;
 use tokio::sync::Notify;
 
 use crate::id::SessionId;
@@ -35,6 +36,8 @@ pub struct Close {
 /// What the writer has to do next.
 #[derive(Debug)]
 pub enum Next {
+    /// Answer a ping with these bytes.
+    Pong(Bytes),
     /// Write a message.
     Frame(Frame),
     /// Nothing is left; tell these that they may be offered updates again.
@@ -58,6 +61,8 @@ pub struct Outbox {
 struct Queue {
     frames: VecDeque<Frame>,
     bytes: usize,
+    /// What came with the newest ping that was not answered.
+    pong: Option<Bytes>,
     stalled: Vec<(SessionId, Recipient<Drained>)>,
     close: Option<Close>,
     /// The socket is gone; what comes is dropped.
@@ -75,6 +80,22 @@ impl Outbox {
     /// Queues a frame in any case.
     pub fn push(&self, frame: Frame) {
         self.put(&mut self.lock(), frame);
+    }
+
+    /// Answers a ping, ahead of everything that is queued. Only the newest ping needs an answer, so
+    /// a peer that pings and does not read makes nothing pile up.
+    pub fn pong(&self, payload: Bytes) {
+        let mut queue = self.lock();
+        if !queue.abandoned && queue.close.is_none() {
+            queue.pong = Some(payload);
+            self.filled.notify_one();
+        }
+    }
+
+    /// The answer to the newest ping, if it has not been taken: it may go between the fragments of a
+    /// message.
+    pub fn take_pong(&self) -> Option<Bytes> {
+        self.lock().pong.take()
     }
 
     /// Queues a frame if there is room, and says whether there was.
@@ -150,6 +171,9 @@ impl Outbox {
     /// What there is to do now, if anything.
     pub fn try_next(&self) -> Option<Next> {
         let mut queue = self.lock();
+        if let Some(payload) = queue.pong.take() {
+            return Some(Next::Pong(payload));
+        }
         if let Some(frame) = queue.frames.pop_front() {
             queue.bytes -= frame.len();
             drop(queue);

@@ -44,6 +44,11 @@ impl Reflections {
         published.truncate(BODIES_MAX);
     }
 
+    /// The crowd has gone.
+    pub fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Whether an awareness body says nothing but what was published: the same entries, or all but
     /// one, since a client does not repeat what it said of itself.
     pub fn contain(&self, body: &Bytes) -> bool {

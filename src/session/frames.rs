@@ -144,6 +144,11 @@ impl Frames {
         }
     }
 
+    /// Whether a message has begun whose last fragment has not come.
+    pub(super) fn is_inside_message(&self) -> bool {
+        self.kind.is_some()
+    }
+
     /// Whether a large frame has begun and not come to its end.
     pub(super) fn is_inside_large(&self) -> bool {
         self.frame.as_ref().is_some_and(|frame| frame.length as u64 > SMALL_BYTES_MAX)

@@ -63,6 +63,8 @@ pub(super) struct Incoming {
     large: Large,
     /// Room of large frames that are complete and not handled yet.
     complete: Vec<OwnedSemaphorePermit>,
+    /// When a message in fragments has to be complete: until then it may hold room that others need.
+    deadline: Option<Pin<Box<Sleep>>>,
     /// The peer has not been let in: its large frames wait, and may have so many bytes.
     stranger_bytes_max: Option<u64>,
 }
@@ -86,6 +88,7 @@ impl Incoming {
             budget,
             large: Large::None,
             complete: Vec::new(),
+            deadline: None,
             stranger_bytes_max: None,
         }
     }
@@ -137,6 +140,11 @@ impl Incoming {
         socket: &TcpStream,
         cx: &mut Context<'_>,
     ) -> Poll<Result<bool, Fault>> {
+        if let Some(deadline) = &mut self.deadline
+            && deadline.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Err(Fault::TooSlow));
+        }
         if let Large::Waiting(room) = &mut self.large {
             // It is let in by something that it says before, or not at all.
             if self.stranger_bytes_max.is_some() {
@@ -184,6 +192,11 @@ impl Incoming {
         let step = self.frames.take(input)?;
         if !self.frames.is_inside_large() || matches!(step, Step::Large(_)) {
             self.large_has_ended();
+        }
+        if !self.frames.is_inside_message() {
+            self.deadline = None;
+        } else if self.deadline.is_none() {
+            self.deadline = Some(Box::pin(sleep(self.budget.frame_timeout)));
         }
         match step {
             Step::Starved => Ok(None),
@@ -275,6 +288,18 @@ mod tests {
         let (socket, _peer) = silent().await;
         let mut slow = incoming(start_of_frame(100 << 10).into(), &budget);
         assert_eq!(slow.next(&socket).await, Err(Fault::TooSlow));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_whose_last_fragment_does_not_come_ends_its_socket() {
+        let budget = Budget::new(150 << 10, Duration::from_secs(60));
+        let (socket, _peer) = silent().await;
+        for length in [10_u64, 100 << 10] {
+            let mut fragment = whole_frame(length).to_vec();
+            fragment[0] &= !0x80;
+            let mut unfinished = incoming(fragment.into(), &budget);
+            assert_eq!(unfinished.next(&socket).await, Err(Fault::TooSlow), "{length} bytes");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -45,6 +45,8 @@ pub struct Part {
     addr: Addr<DocumentActor>,
     crowded: watch::Receiver<bool>,
     reflections: Arc<Reflections>,
+    /// It has said something in awareness.
+    has_announced: bool,
     ended: Arc<AtomicBool>,
 }
 
@@ -128,7 +130,16 @@ impl Part {
                 Ok(joined) => {
                     let Joined { crowded, reflections } = joined?;
                     leaving.stay();
-                    return Ok(Self { session, login, addr, crowded, reflections, ended });
+                    let has_announced = false;
+                    return Ok(Self {
+                        session,
+                        login,
+                        addr,
+                        crowded,
+                        reflections,
+                        has_announced,
+                        ended,
+                    });
                 }
                 // It ended before it read our message: the hub finds or starts its successor.
                 Err(MailboxError::Closed) => leaving.stay(),
@@ -157,10 +168,13 @@ impl Part {
     /// # Errors
     /// It cannot be read.
     pub async fn tell(&mut self, message: Message) -> Result<(), WireError> {
-        if let Message::Awareness { body } = &message
-            && self.reflections.contain(body)
-        {
-            return Ok(());
+        if let Message::Awareness { body } = &message {
+            // The first says who it is: after a broken connection that may be what everybody was told
+            // before.
+            let is_first = !std::mem::replace(&mut self.has_announced, true);
+            if !is_first && self.reflections.contain(body) {
+                return Ok(());
+            }
         }
         let heavy = is_heavy(&message);
         if let Some(input) = rights::admit(self.login.level, self.session, message)? {

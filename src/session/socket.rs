@@ -256,10 +256,10 @@ impl<D: Socket> Reader<'_, D> {
                     wait
                 }
                 Ok(Some(Event::Ping(bytes))) => {
-                    self.outbox.push(Frame::pong(bytes));
-                    Duration::ZERO
+                    self.outbox.pong(bytes);
+                    messages.take(1.0, self.heartbeat.now())
                 }
-                Ok(Some(Event::Pong)) => continue,
+                Ok(Some(Event::Pong)) => messages.take(1.0, self.heartbeat.now()),
                 Ok(Some(Event::Close(code))) => return close(code.unwrap_or(NORMAL), "").into(),
                 Ok(None) => return close(NORMAL, "").into(),
                 Err(e) => return fault(e).into(),

@@ -16,7 +16,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use super::heartbeat::{Beat, Heartbeat};
 use crate::fanout::{Close, Drained, Next, Outbox};
 use crate::metrics::Metrics;
-use crate::wire::{Frame, FrameKind};
+use crate::wire::Frame;
 
 /// Bytes of one fragment.
 const PIECE_BYTES: usize = 4 << 10;
@@ -96,10 +96,19 @@ impl Writer<'_> {
     async fn write_outbox(&mut self, beat: &mut Interval) -> Result<Close, Gone> {
         let mut large = None;
         loop {
+            // Documents may fill the outbox as fast as a peer reads; others want to be served too.
+            consume_budget().await;
             self.write_rest(beat).await?;
+            let outbox = self.outbox;
             let next = match large.take() {
                 Some(begun) => {
-                    large = self.batch(|batch| batch.large(begun))?;
+                    large = self.batch(|batch| {
+                        // A peer that pings must not have to wait for the end of a large message.
+                        if let Some(payload) = outbox.take_pong() {
+                            batch.pong(&payload);
+                        }
+                        batch.large(begun)
+                    })?;
                     continue;
                 }
                 None => {
@@ -109,15 +118,14 @@ impl Writer<'_> {
                             self.pulse()?;
                             continue;
                         }
-                        next = self.outbox.next() => next,
+                        next = outbox.next() => next,
                     }
                 }
             };
-            let outbox = self.outbox;
             let (begun, after) = self.batch(|batch| batch.frames(next, outbox))?;
             large = begun;
             match after {
-                None | Some(Next::Frame(_)) => {}
+                None | Some(Next::Frame(_) | Next::Pong(_)) => {}
                 Some(Next::Drained(stalled)) => {
                     self.write_rest(beat).await?;
                     for (session, document) in stalled {
@@ -130,8 +138,6 @@ impl Writer<'_> {
                     return Ok(close);
                 }
             }
-            // Documents may fill the outbox as fast as a peer reads; others want to be served too.
-            consume_budget().await;
         }
     }
 
@@ -206,8 +212,14 @@ impl Batch {
     /// one that does not, and what comes after them that is no frame.
     fn frames(&mut self, mut next: Next, outbox: &Outbox) -> (Option<Large>, Option<Next>) {
         loop {
-            let Next::Frame(frame) = next else { return (None, Some(next)) };
-            let large = self.frame(frame);
+            let large = match next {
+                Next::Frame(frame) => self.frame(frame),
+                Next::Pong(payload) => {
+                    self.pong(&payload);
+                    None
+                }
+                Next::Drained(_) | Next::Close(_) => return (None, Some(next)),
+            };
             if large.is_some() || self.bytes.len() >= BATCH_BYTES {
                 return (large, None);
             }
@@ -220,11 +232,6 @@ impl Batch {
 
     /// Puts in a frame; returns what is left of a large one.
     fn frame(&mut self, frame: Frame) -> Option<Large> {
-        if frame.kind == FrameKind::Pong {
-            self.header(FINAL | PONG, frame.head.len());
-            self.bytes.extend_from_slice(&frame.head);
-            return None;
-        }
         self.messages += 1;
         self.message_bytes += frame.len() as u64;
         if frame.len() > PIECE_BYTES {
@@ -234,6 +241,11 @@ impl Batch {
         self.bytes.extend_from_slice(&frame.head);
         self.bytes.extend_from_slice(&frame.payload);
         None
+    }
+
+    fn pong(&mut self, payload: &[u8]) {
+        self.header(FINAL | PONG, payload.len());
+        self.bytes.extend_from_slice(payload);
     }
 
     /// Puts in fragments as far as they fit, and returns what is left.

@@ -399,6 +399,10 @@ impl LogWriter {
     /// Writes all of `requests` or nothing, and keeps the connection only if that went well.
     async fn transact(&mut self, requests: &[Request]) -> Result<Answers, Failed> {
         if let Some(why) = self.state.broken.get() {
+            // The fsync of an earlier commit may have noticed first that the WAL is gone.
+            if let Err(lost) = self.wal.check() {
+                return Err(self.fold_in_lost_wal(&lost).await);
+            }
             let error = AppendError::Broken { why: why.clone() };
             return Err(Failed { error, everybodys: true });
         }

@@ -62,17 +62,6 @@ pub struct Frame {
     pub head: Bytes,
     /// What is shared; may be empty.
     pub payload: Bytes,
-    /// How it goes over the socket.
-    pub kind: FrameKind,
-}
-
-/// The kinds of frames that are queued for a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FrameKind {
-    /// A binary message of the dialect.
-    Message,
-    /// The answer to a ping of the client, with its bytes.
-    Pong,
 }
 
 impl Frame {
@@ -80,14 +69,9 @@ impl Frame {
     fn new(mut head: BytesMut, payload: &Bytes) -> Self {
         if payload.len() <= INLINE_BYTES_MAX {
             head.extend_from_slice(payload);
-            return Self { head: head.freeze(), payload: Bytes::new(), kind: FrameKind::Message };
+            return Self { head: head.freeze(), payload: Bytes::new() };
         }
-        Self { head: head.freeze(), payload: payload.clone(), kind: FrameKind::Message }
-    }
-
-    /// Answers a ping; `head` is what came with it, at most 125 bytes.
-    pub fn pong(head: Bytes) -> Self {
-        Self { head, payload: Bytes::new(), kind: FrameKind::Pong }
+        Self { head: head.freeze(), payload: payload.clone() }
     }
 
     /// Bytes of the whole message.

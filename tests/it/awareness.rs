@@ -96,6 +96,29 @@ async fn a_connection_takes_its_clients_with_it() {
     assert_eq!(entries(&late), [], "who left is not shown to who comes");
 }
 
+/// In a crowd what comes back is known by its bytes. Whoever comes back says what was published before,
+/// byte for byte: that is no reflection.
+#[actix::test]
+async fn who_comes_back_to_a_crowd_with_the_old_clock_is_heard_and_told_to_renew() {
+    let server = Server::start(|_| {});
+    let mut crowd = Vec::new();
+    for _ in 0..9 {
+        crowd.push(Editor::open(&server, Dialect::YWebsocket, "d").await);
+    }
+    let mut ann = crowd.pop().expect("a crowd");
+    let client = ann.client();
+    ann.show(7, ANN).await;
+    let mut bo = crowd.pop().expect("a crowd");
+    until_entry(&mut bo, client, 7, ANN).await;
+    drop(ann);
+    until_entry(&mut bo, client, 7, "null").await;
+    let mut back = Editor::open(&server, Dialect::YWebsocket, "d").await;
+    back.say(wire::awareness(&[(client, 7, ANN)])).await;
+    until_entry(&mut back, client, 7, "null").await;
+    back.say(wire::awareness(&[(client, 8, ANN)])).await;
+    until_entry(&mut bo, client, 8, ANN).await;
+}
+
 #[actix::test]
 async fn who_reflects_a_client_that_has_left_is_told_so_and_nobody_else_sees_a_ghost() {
     let server = Server::start(|_| {});
