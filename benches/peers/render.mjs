@@ -115,23 +115,28 @@ function preface(results) {
   ].join('\n')
 }
 
+/** Scenarios of which there is any result. */
+const shownOf = (results) => SCENARIOS.filter(({ name }) => results.some(({ scenario }) => scenario === name))
+
 /** All tables of what was measured. */
 export function tables(results) {
-  const measured = SCENARIOS.filter(({ name }) => results.some(({ scenario }) => scenario === name))
-  const parts = measured.map((scenario) => `### ${scenario.title}\n\n${table(results, scenario)}`)
+  const parts = shownOf(results).map((scenario) => `### ${scenario.title}\n\n${table(results, scenario)}`)
   return [preface(results), ...parts].join('\n\n')
 }
 
 function page(results) {
-  const parts = SCENARIOS.map((scenario) => {
+  const parts = shownOf(results).map((scenario) => {
     const picture = scenario.plot ? `![${scenario.title}, plotted](performance/${scenario.name}.svg)\n\n` : ''
     const note = scenario.note ? `${scenario.note}\n\n` : ''
     return `### ${scenario.title}\n\n\`${scenario.load ?? 'coscribe replay'}\`\n\n${note}${picture}${table(results, scenario)}`
   })
   const lost = losses(results)
   const list = lost.length ? lost.join('\n') : 'None of these figures.'
+  const lacking = missing(results)
+  const left = lacking.length ? `Not measured, or not with all of these servers, this time: ${lacking.join(', ')}.` : ''
   const told = 'The line under each heading is what the load generator (`benches/load`) was told.'
-  return [preface(results), told, ...parts, `### Where another server is better\n\n${list}`].join('\n\n')
+  const sections = [preface(results), told, left, ...parts, `### Where another server is better\n\n${list}`]
+  return sections.filter(Boolean).join('\n\n')
 }
 
 /** Puts everything into docs/performance.md, between its markers, and the plots beside it. */
@@ -140,9 +145,10 @@ export function write(results) {
   const [start, end] = [text.indexOf(BEGIN), text.indexOf(END)]
   if (start < 0 || end < start) throw new Error(`${PAGE} does not have the lines ${BEGIN} and ${END}`)
   mkdirSync(PLOTS, { recursive: true })
-  for (const scenario of SCENARIOS.filter((each) => each.plot)) {
+  for (const scenario of shownOf(results).filter((each) => each.plot)) {
     const [key, heading, unit, better] = scenario.figures.find(([key]) => key === scenario.plot)
-    const bars = measuredIn(scenario).map(({ name }) => {
+    const has = ({ name }) => results.some((one) => one.peer === name && one.scenario === scenario.name)
+    const bars = measuredIn(scenario).filter(has).map(({ name }) => {
       const found = summary(results, scenario.name, name, key)
       return { name, value: found?.median, ours: name.startsWith(OURS) }
     })

@@ -5,7 +5,7 @@
  *   RUNS=1                        runs of each; the median is shown (3)
  *   PEERS=coscribe,hocuspocus     these only; the names are in peers.mjs
  *   SCENARIOS=fanout,idle         these only; the names are in scenarios.mjs
- *   RENDER=1                      measure nothing; write what was measured last
+ *   RENDER=1                      measure nothing; write what was measured last, be it not everything
  *   EDITING_TRACES=DIRECTORY      where the recorded sessions are (default: ../shared/editing-traces)
  *
  * What is measured goes to target/peers/results.jsonl and replaces what was there of the same peers and scenarios.
