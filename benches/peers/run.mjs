@@ -1,5 +1,5 @@
 /**
- * `make bench-peers`: measures coscribe and other Yjs servers in the same session, one after the other, and writes
+ * `make bench-peers`: measures coscribe and other Yjs servers, one after the other, and writes
  * tables and plots into docs/performance. `make figures` (`--figures`): coscribe alone, printed, nothing written.
  *
  *   RUNS=1                        runs of each; the median is shown (3)
