@@ -17,13 +17,20 @@ const HEADER_BYTES_MAX: usize = 14;
 /// The most that a control frame may carry.
 const CONTROL_BYTES_MAX: u64 = 125;
 
-const FINAL: u8 = 0x80;
+pub(super) const FINAL: u8 = 0x80;
 const RESERVED: u8 = 0x70;
 const OPCODE: u8 = 0x0f;
 const MASKED: u8 = 0x80;
 const LENGTH: u8 = 0x7f;
-const LENGTH_16: u8 = 126;
-const LENGTH_64: u8 = 127;
+pub(super) const LENGTH_16: u8 = 126;
+pub(super) const LENGTH_64: u8 = 127;
+
+pub(super) const CONTINUATION: u8 = 0;
+const TEXT: u8 = 1;
+pub(super) const BINARY: u8 = 2;
+pub(super) const CLOSE: u8 = 8;
+pub(super) const PING: u8 = 9;
+pub(super) const PONG: u8 = 10;
 
 /// What is wrong with what a client sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,12 +194,12 @@ impl Frames {
             return Err(Fault::Malformed("a frame has no mask"));
         }
         let opcode = match first & OPCODE {
-            0 => Opcode::Continuation,
-            1 => Opcode::Data(Kind::Text),
-            2 => Opcode::Data(Kind::Binary),
-            8 => Opcode::Close,
-            9 => Opcode::Ping,
-            10 => Opcode::Pong,
+            CONTINUATION => Opcode::Continuation,
+            TEXT => Opcode::Data(Kind::Text),
+            BINARY => Opcode::Data(Kind::Binary),
+            CLOSE => Opcode::Close,
+            PING => Opcode::Ping,
+            PONG => Opcode::Pong,
             _ => return Err(Fault::Malformed("the opcode of a frame is unknown")),
         };
         let size = self.header_size();
@@ -317,12 +324,7 @@ fn unmask(bytes: &mut [u8], mask: [u8; 4]) {
 mod tests {
     use super::*;
 
-    const TEXT: u8 = 1;
-    const BINARY: u8 = 2;
     const MORE: u8 = 0;
-    const CLOSE: u8 = 8;
-    const PING: u8 = 9;
-    const PONG: u8 = 10;
 
     /// A masked frame as clients send it.
     fn frame(first: u8, payload: &[u8]) -> Vec<u8> {

@@ -13,6 +13,7 @@ use bytes::{Buf, Bytes};
 use tokio::task::coop::consume_budget;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::frames::{BINARY, CLOSE, CONTINUATION, FINAL, LENGTH_16, LENGTH_64, PING, PONG};
 use super::heartbeat::{Beat, Heartbeat};
 use crate::fanout::{Close, Drained, Next, Outbox};
 use crate::metrics::Metrics;
@@ -26,16 +27,6 @@ const BATCH_BYTES: usize = 64 << 10;
 
 /// RFC 6455, section 5.5: what a control frame may carry, less the code.
 const CLOSE_REASON_BYTES_MAX: usize = 123;
-
-const FINAL: u8 = 0x80;
-const CONTINUATION: u8 = 0;
-const BINARY: u8 = 2;
-const CLOSE: u8 = 8;
-const PING: u8 = 9;
-const PONG: u8 = 10;
-
-const LENGTH_16: u8 = 126;
-const LENGTH_64: u8 = 127;
 
 thread_local! {
     /// Holds bytes only while they are put together and written, which never waits.
