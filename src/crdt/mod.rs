@@ -21,7 +21,9 @@ mod whole;
 pub use append::{Page, append_lines};
 pub use desk::{BeyondTheEnd, Desk};
 pub use lint::{LintLimits, Summary};
-pub use past::{Author, Change, ChangeKind, Edit, Past, PastError, Span, to_json};
+pub use past::{
+    Author, Carried, Carry, Change, ChangeKind, Edit, Hint, Kept, Past, PastError, Span, Why, to_json,
+};
 pub use replica::{Broken, Fingerprint, Integrated, Linted, Replica, RestoreError, Verdict};
 pub use reshape::{ReshapeError, Reshaped, reshape};
 pub use revert::{RevertError, Reverted, revert};

@@ -30,19 +30,23 @@ use crate::id::{ConnectionId, LogRow, Seq};
 use super::lint::{LintLimits, lint};
 
 mod authorship;
+mod carry;
 mod changes;
 mod decode;
 mod items;
 mod json;
+mod moves;
 mod spans;
 mod walk;
 
+pub use carry::{Carried, Carry, Hint, Kept, Why};
 pub use changes::{Change, ChangeKind};
 pub use spans::Span;
 
 use changes::Changes;
 use items::Items;
 use json::Json;
+use moves::Moves;
 use spans::Spans;
 use walk::{Views, Walk};
 
@@ -79,6 +83,7 @@ pub struct PastError {
 #[derive(Debug, Default)]
 pub struct Past {
     items: Items,
+    moves: Moves,
     rows: Vec<Row>,
     authors: Vec<Author>,
     numbers: HashMap<Author, u32>,
@@ -162,7 +167,7 @@ impl Past {
 
     /// Bytes of memory that it takes, about.
     pub fn weight(&self) -> usize {
-        self.items.weight() + self.rows.capacity() * size_of::<Row>() + self.authors.len() * 128
+        self.items.weight() + self.moves.weight() + self.rows.capacity() * size_of::<Row>() + self.authors.len() * 128
     }
 
     /// The plain text as of a row: of one root, or of all.
@@ -229,7 +234,7 @@ impl Past {
         }
         let inserted = self.items.text_since(first, number);
         let gone = deleted.iter().map(|item| self.items.item(*item).text_len()).sum();
-        authorship::inherit(&mut self.items, number, first, &deleted);
+        authorship::inherit(&mut self.items, &mut self.moves, number, first, &deleted);
         let (author, seq, at_ms) = (self.number(Author::of(row)), row.seq, row.at_ms);
         self.rows.push(Row { seq, at_ms, author, inserted, deleted: gone });
         Ok(())

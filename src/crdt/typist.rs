@@ -239,7 +239,7 @@ impl Chunk {
 }
 
 /// Var-uints: seven bits a byte, lowest first.
-fn put(update: &mut BytesMut, numbers: &[u64]) {
+pub(super) fn put(update: &mut BytesMut, numbers: &[u64]) {
     for number in numbers {
         let mut rest = *number;
         while rest >= 0x80 {
@@ -250,7 +250,7 @@ fn put(update: &mut BytesMut, numbers: &[u64]) {
     }
 }
 
-fn put_text(update: &mut BytesMut, text: &str) {
+pub(super) fn put_text(update: &mut BytesMut, text: &str) {
     put(update, &[text.len() as u64]);
     update.put_slice(text.as_bytes());
 }

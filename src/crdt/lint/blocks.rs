@@ -12,7 +12,7 @@ const DELETE_SECTION_BYTES_MIN: usize = 2;
 const DELETE_BYTES_MIN: usize = 2;
 
 /// One clock of one client id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::crdt) struct Place {
     pub(in crate::crdt) client: u64,
     pub(in crate::crdt) clock: u32,

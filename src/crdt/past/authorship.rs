@@ -16,6 +16,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::changes::is_cut;
 use super::items::{Content, Id, Item, Items, NONE};
+use super::moves::{Move, Moves};
 
 /// UTF-16 units from which a common run counts.
 const EDGE_UNITS_MIN: usize = 4;
@@ -56,13 +57,20 @@ struct Match {
     len: usize,
 }
 
-/// Settles whose text a row inserts. `first` is the number of the first item that it made,
-/// `deleted` the items that it deleted.
-pub(super) fn inherit(items: &mut Items, row: u32, first: u32, deleted: &[u32]) {
+/// Settles whose text a row inserts, and notes what of it was moved. `first` is the number of the
+/// first item that it made, `deleted` the items that it deleted.
+pub(super) fn inherit(
+    items: &mut Items,
+    moves: &mut Moves,
+    row: u32,
+    first: u32,
+    deleted: &[u32],
+) {
     let came = (first..items.count())
         .filter(|&it| is_text(items, it, |item| item.inserted == row && item.deleted != row));
     let came: Vec<u32> = came.collect();
-    let came: Vec<u32> = came.into_iter().filter(|number| !comes_back(items, *number)).collect();
+    let came: Vec<u32> =
+        came.into_iter().filter(|number| !comes_back(items, moves, row, *number)).collect();
     if came.is_empty() {
         return;
     }
@@ -84,7 +92,7 @@ pub(super) fn inherit(items: &mut Items, row: u32, first: u32, deleted: &[u32]) 
         Taken { from: vec![false; went.units.len()], to: vec![false; came.units.len()] };
     for found in common(&went, &came) {
         for part in taken.claim(found, &went, &came) {
-            give(items, &went, &came, part);
+            give(items, moves, row, (&went, &came), part);
         }
     }
 }
@@ -96,7 +104,7 @@ fn is_text(items: &Items, number: u32, is_meant: impl Fn(&Item) -> bool) -> bool
 
 /// Whether an item repeats deleted text that begins right behind it; then it belongs to whom that
 /// belonged.
-fn comes_back(items: &mut Items, number: u32) -> bool {
+fn comes_back(items: &mut Items, moves: &mut Moves, row: u32, number: u32) -> bool {
     let item = *items.item(number);
     let (Some(mut id), Content::Text(start)) = (item.right_origin, item.content) else {
         return false;
@@ -116,7 +124,7 @@ fn comes_back(items: &mut Items, number: u32) -> bool {
         if old.deleted == NONE || !same {
             return false;
         }
-        parts.push((compared as u32, len, old.written));
+        parts.push((compared as u32, id, len, old.written));
         compared += len as usize;
         id.clock += len;
     }
@@ -128,8 +136,10 @@ fn comes_back(items: &mut Items, number: u32) -> bool {
     if compared < EDGE_UNITS_MIN && !ends {
         return false;
     }
-    for (at, len, written) in parts {
-        items.give(Id { clock: item.id.clock + at, ..item.id }, len, written);
+    for (at, from, len, written) in parts {
+        let to = Id { clock: item.id.clock + at, ..item.id };
+        items.give(to, len, written);
+        moves.push(Move { row, from, to, len });
     }
     true
 }
@@ -285,7 +295,13 @@ fn counts(part: Match, went: &Runs, came: &Runs) -> bool {
 }
 
 /// Hands a run on, piece by piece.
-fn give(items: &mut Items, went: &Runs, came: &Runs, part: Match) {
+fn give(
+    items: &mut Items,
+    moves: &mut Moves,
+    row: u32,
+    (went, came): (&Runs, &Runs),
+    part: Match,
+) {
     let mut done = 0;
     while done < part.len {
         let (source, skipped) = went.piece(part.from + done);
@@ -293,6 +309,8 @@ fn give(items: &mut Items, went: &Runs, came: &Runs, part: Match) {
         let len = (source.len - skipped).min(target.len - offset).min(part.len - done);
         let id = Id { clock: target.id.clock + offset as u32, ..target.id };
         items.give(id, len as u32, source.written);
+        let from = Id { clock: source.id.clock + skipped as u32, ..source.id };
+        moves.push(Move { row, from, to: id, len: len as u32 });
         done += len;
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use yrs::Any;
 
-use super::super::lint::Span;
+use super::super::lint::{Place, Span};
 use super::decode::TypeKind;
 
 mod insert;
@@ -52,7 +52,7 @@ pub(super) enum Content {
 pub(super) struct Item {
     pub(super) id: Id,
     pub(super) len: u32,
-    origin: Option<Id>,
+    pub(super) origin: Option<Id>,
     pub(super) right_origin: Option<Id>,
     pub(super) left: u32,
     pub(super) right: u32,
@@ -74,6 +74,16 @@ impl Item {
     pub(super) fn text_len(&self) -> u32 {
         if let Content::Text(_) = self.content { self.len } else { 0 }
     }
+
+    /// It stands in a list, not under a key.
+    pub(super) fn is_listed(&self) -> bool {
+        self.entry == NONE && self.content != Content::Gc
+    }
+
+    /// The last of its clocks.
+    pub(super) fn end(&self) -> Id {
+        Id { clock: self.id.clock + self.len - 1, ..self.id }
+    }
 }
 
 /// A type: a list of items and entries that have keys.
@@ -82,6 +92,8 @@ pub(super) struct Branch {
     pub(super) kind: TypeKind,
     pub(super) tag: Arc<str>,
     pub(super) first: u32,
+    /// The item that holds it; [`NONE`] of a root.
+    pub(super) owner: u32,
     depth: u32,
     /// Entries by key.
     entries: BTreeMap<Arc<str>, u32>,
@@ -166,6 +178,22 @@ impl Items {
             item.written = written;
             clock += item.len;
         }
+    }
+
+    /// A clock with its client id as clients know it.
+    pub(super) fn place(&self, id: Id) -> Place {
+        Place { client: self.clients[id.client as usize].id, clock: id.clock }
+    }
+
+    /// The clock that clients know by this place, if it has come.
+    pub(super) fn at(&self, place: Place) -> Option<Id> {
+        let client = *self.numbers.get(&place.client)?;
+        Some(Id { client, clock: place.clock }).filter(|id| self.is_known(*id))
+    }
+
+    /// How many types there were; a type has a higher number than the one around it.
+    pub(super) fn branch_count(&self) -> u32 {
+        self.branches.len() as u32
     }
 
     pub(super) fn is_known(&self, id: Id) -> bool {

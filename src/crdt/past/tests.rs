@@ -13,6 +13,7 @@ use yrs::{
 use super::*;
 
 mod authorship;
+mod carry;
 mod session;
 mod shape;
 

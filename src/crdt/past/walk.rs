@@ -14,9 +14,9 @@ pub(super) type Mask = u8;
 const BOTH: Mask = 0b11;
 
 /// Elements that are a line end.
-const BREAKS: [&str; 4] = ["hardBreak", "hard_break", "br", "linebreak"];
+pub(super) const BREAKS: [&str; 4] = ["hardBreak", "hard_break", "br", "linebreak"];
 /// Elements that stand in a line even where no text is beside them. Names of editors' own nodes.
-const INLINE: [&str; 14] = [
+pub(super) const INLINE: [&str; 14] = [
     "mention",
     "image",
     "emoji",

@@ -35,7 +35,7 @@ impl Items {
                     continue;
                 };
                 let Some(client) = self.missing(found) else {
-                    self.place(found, row)?;
+                    self.put(found, row)?;
                     next[at] += 1;
                     if waiting.len() > 1 {
                         waiting.pop();
@@ -65,7 +65,7 @@ impl Items {
     }
 
     /// Puts one block in its place.
-    fn place(&mut self, found: &Found, row: u32) -> Result<(), String> {
+    fn put(&mut self, found: &Found, row: u32) -> Result<(), String> {
         let Span { client, start, end } = found.span;
         let client = self.client(client);
         let known = self.clients[client as usize].known;
@@ -86,8 +86,11 @@ impl Items {
         let (parent, entry) = self.parent(found, left, right);
         let is_gc = matches!(found.content, Load::Gc) || parent == NONE;
         let depth = if is_gc { 0 } else { self.branches[parent as usize].depth };
-        let content = if is_gc { Content::Gc } else { self.load(&found.content, skip, depth)? };
         let number = self.next_number()?;
+        let content = match is_gc {
+            true => Content::Gc,
+            false => self.load(&found.content, skip, number, depth)?,
+        };
         self.items.push(Item {
             id: Id { client, clock: known },
             len: end - known,
@@ -236,8 +239,14 @@ impl Items {
         holds.values |= values;
     }
 
-    /// Keeps a content, from its clock `skip` on.
-    fn load(&mut self, content: &Load, skip: u32, depth: u32) -> Result<Content, String> {
+    /// Keeps a content, from its clock `skip` on, for the item `owner`.
+    fn load(
+        &mut self,
+        content: &Load,
+        skip: u32,
+        owner: u32,
+        depth: u32,
+    ) -> Result<Content, String> {
         Ok(match content {
             Load::Gc => Content::Gc,
             Load::Deleted | Load::Opaque => Content::Blank,
@@ -258,7 +267,7 @@ impl Items {
                 if depth >= DEPTH_MAX {
                     return Err(format!("elements are nested over {DEPTH_MAX} deep"));
                 }
-                Content::Type(self.new_branch(*kind, tag, depth + 1))
+                Content::Type(self.new_branch(*kind, tag, owner, depth + 1))
             }
         })
     }
@@ -270,13 +279,14 @@ impl Items {
         Ok(at)
     }
 
-    fn new_branch(&mut self, kind: TypeKind, tag: &str, depth: u32) -> u32 {
+    fn new_branch(&mut self, kind: TypeKind, tag: &str, owner: u32, depth: u32) -> u32 {
         let holds = Holds::default();
         let tag = tag.into();
         self.branches.push(Branch {
             kind,
             tag,
             first: NONE,
+            owner,
             depth,
             entries: BTreeMap::new(),
             holds,
@@ -288,7 +298,7 @@ impl Items {
         if let Some(root) = self.root(name) {
             return root;
         }
-        let root = self.new_branch(TypeKind::Fragment, "", 0);
+        let root = self.new_branch(TypeKind::Fragment, "", NONE, 0);
         self.roots.insert(name.into(), root);
         root
     }

@@ -1,0 +1,149 @@
+//! Finds text that nobody deleted and that is gone with what was around it.
+
+use std::collections::HashSet;
+
+use super::super::items::{Content, Item, NONE};
+use super::ground::Ground;
+use super::place::Spot;
+
+/// Items that stand beside each other and go together.
+#[derive(Debug)]
+pub(super) struct Run {
+    /// In the order of the document, all in one list.
+    pub(super) items: Vec<u32>,
+    /// Who wrote it, by number.
+    pub(super) author: u32,
+    /// Where it belongs, if that is known already.
+    pub(super) spot: Option<Spot>,
+    /// It is kept where there is no place for it.
+    pub(super) is_kept: bool,
+}
+
+/// The orphans of the rows from `since` on.
+pub(super) fn find(ground: &Ground<'_>, since: u32) -> Vec<Run> {
+    let mut found: Vec<u32> = Vec::new();
+    for number in 0..ground.past.items.count() {
+        if is_orphan(ground, number, since) {
+            found.push(number);
+        }
+    }
+    found.extend(undone(ground, since));
+    runs_of(ground, &found, true)
+}
+
+/// Puts items together that stand beside each other, by author, in the order of their lists.
+pub(super) fn runs_of(ground: &Ground<'_>, found: &[u32], is_kept: bool) -> Vec<Run> {
+    let all: HashSet<u32> = found.iter().copied().collect();
+    let mut runs = Vec::new();
+    for &number in found {
+        let left = ground.item(number).left;
+        if left == NONE || !all.contains(&left) {
+            runs.extend(runs_from(ground, number, &all, is_kept));
+        }
+    }
+    runs
+}
+
+fn runs_from(ground: &Ground<'_>, first: u32, all: &HashSet<u32>, is_kept: bool) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    let mut at = first;
+    while at != NONE && all.contains(&at) {
+        let author = ground.author_of(ground.item(at).written);
+        match runs.last_mut().filter(|run| run.author == author) {
+            Some(run) => run.items.push(at),
+            None => runs.push(Run { items: vec![at], author, spot: None, is_kept }),
+        }
+        at = ground.item(at).right;
+    }
+    runs.retain(|run| run.items.iter().any(|it| !is_format(ground.item(*it))));
+    runs
+}
+
+fn is_format(item: &Item) -> bool {
+    matches!(item.content, Content::Format(_))
+}
+
+/// Nobody deleted it, somebody deleted what it is in, and one of the two is news.
+fn is_orphan(ground: &Ground<'_>, number: u32, since: u32) -> bool {
+    let item = ground.item(number);
+    if !item.is_listed() || item.deleted != NONE {
+        return false;
+    }
+    let died = ground.died(item.parent);
+    if died == NONE || item.inserted.max(died) < since {
+        return false;
+    }
+    // What is in an orphan goes with it.
+    ground.owner(item.parent).is_some_and(|owner| ground.item(owner).deleted != NONE)
+}
+
+/// The run that begins with an orphan, whenever it became one.
+pub(super) fn run_from(ground: &Ground<'_>, number: u32) -> Option<Run> {
+    let mut all = HashSet::new();
+    let mut at = number;
+    while at != NONE && is_orphan(ground, at, 0) {
+        all.insert(at);
+        at = ground.item(at).right;
+    }
+    runs_from(ground, number, &all, true).into_iter().next()
+}
+
+/// What others wrote into a block that its maker took back: the undo deletes the block with everything
+/// in it, and brings back what the block had taken the place of.
+fn undone(ground: &Ground<'_>, since: u32) -> Vec<u32> {
+    let mut found = Vec::new();
+    for number in 0..ground.past.items.count() {
+        let item = ground.item(number);
+        let is_text = matches!(item.content, Content::Text(_) | Content::Embed(_));
+        if is_text && item.deleted != NONE && item.deleted >= since && is_undone(ground, item) {
+            found.push(number);
+        }
+    }
+    found
+}
+
+fn is_undone(ground: &Ground<'_>, item: &Item) -> bool {
+    let undo = item.deleted;
+    let maker = ground.author_of(undo);
+    if ground.author_of(item.written) == maker || !ground.trail.copies(item.id).is_empty() {
+        return false;
+    }
+    let Some(owner) = ground.owner(item.parent).map(|owner| ground.item(owner)) else {
+        return false;
+    };
+    let made = owner.inserted;
+    owner.deleted == undo
+        && made < item.inserted
+        && ground.author_of(made) == maker
+        && comes_back(ground, item.parent, made, undo)
+}
+
+/// Whether everything that a block took over when it was made is written again by the row that deletes
+/// it; a person who writes the block anew takes what others wrote along as well.
+fn comes_back(ground: &Ground<'_>, branch: u32, made: u32, undo: u32) -> bool {
+    let copied = ground.past.moves.of(made);
+    let mut any = false;
+    for number in ground.children(branch) {
+        let item = ground.item(number);
+        let is_copy = item.inserted == made
+            && copied.iter().any(|it| {
+                it.to.client == item.id.client
+                    && it.to.clock <= item.end().clock
+                    && item.id.clock < it.to.clock + it.len
+            });
+        if !is_copy || item.text_len() == 0 {
+            continue;
+        }
+        let again = ground.past.moves.of(undo);
+        let is_again = again.iter().any(|it| {
+            it.from.client == item.id.client
+                && it.from.clock <= item.id.clock
+                && item.id.clock < it.from.clock + it.len
+        });
+        if item.deleted == undo && !is_again {
+            return false;
+        }
+        any |= is_again;
+    }
+    any
+}
