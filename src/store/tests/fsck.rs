@@ -146,10 +146,6 @@ async fn what_is_changed_on_the_way_has_no_faults() {
     store.undelete(document("gone")).await.unwrap();
     store.update_link("l1".into(), "write".into(), None).await.unwrap();
     store.revoke_link("l1".into(), 1_900_000_000_000).await.unwrap();
-    let lost = rescued::rescued("t2", 1_900_000_000_000, "another one");
-    let aside = Aside { examine_from: Some(Seq(31)), rescued: vec![lost] };
-    store.append_with_aside(document("a"), records(31..=31), aside).await.unwrap();
-    store.delete_rescued(document("a"), "t1".into()).await.unwrap();
     store.rename_version(document("a"), "v1".into(), "another name".into()).await.unwrap();
     let again = Revocation {
         id: "r2".into(),
@@ -161,6 +157,10 @@ async fn what_is_changed_on_the_way_has_no_faults() {
     store.insert_revocation(again, 9).await.unwrap();
     append(&store, "old", 1..=2).await;
     append(&store, "new", 1..=2).await;
+    store.delete_rescued(document("a"), "t1".into()).await.unwrap();
+    let lost = rescued::rescued("t2", 1_900_000_000_000, "another one");
+    let aside = Aside { examine_from: Some(Seq(31)), rescued: vec![lost] };
+    store.append_with_aside(document("a"), records(31..=31), aside).await.unwrap();
     assert_eq!(faults_of(&place).await, "");
     store.close().await;
     assert_eq!(faults_of(&place).await, "");
