@@ -59,8 +59,8 @@ pub struct Branch {
 }
 
 impl Store {
-    /// Removes a deleted document for good: its log, snapshots, versions, quarantine and share
-    /// links, from the database file and its WAL. The name is free; the next document that has it
+    /// Removes a deleted document for good: its log, snapshots, versions, quarantine, rescued texts
+    /// and share links, from the database file and its WAL. The name is free; the next document that has it
     /// is another life of it. False if there is no such document.
     ///
     /// Whoever purges makes sure first that nobody has the document live.
@@ -238,12 +238,13 @@ pub(super) async fn write_purge(
     const RETIRE: &str = "INSERT INTO retired (document, epoch, ended_at, clocks) \
          SELECT name, epoch, ?2, ?3 FROM documents WHERE id = ?1";
     // What refers to the document goes before it.
-    const REMOVE: [&str; 6] = [
+    const REMOVE: [&str; 7] = [
         "DELETE FROM updates WHERE document = ?1",
         "DELETE FROM segments WHERE document = ?1",
         "DELETE FROM snapshots WHERE document = ?1",
         "DELETE FROM versions WHERE document = ?1",
         "DELETE FROM quarantine WHERE document = ?1",
+        "DELETE FROM rescued WHERE document = ?1",
         "DELETE FROM documents WHERE id = ?1",
     ];
 

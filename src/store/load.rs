@@ -23,21 +23,33 @@ pub(super) async fn check(readers: &SqlitePool) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// The key of `document`, if it is there.
+/// A document that is there.
+pub(super) struct Live {
+    /// Its key.
+    pub(super) row: i64,
+    /// As [`Stored::examine_from`].
+    pub(super) examine_from: Option<Seq>,
+}
+
+/// What `documents` says of `document`, if it is there.
 pub(super) async fn find_live(
     view: &mut SqliteConnection,
     document: &DocumentId,
-) -> Result<Option<i64>, LoadError> {
-    const FIND: &str = "SELECT id, deleted_at IS NOT NULL FROM documents WHERE name = ?1";
+) -> Result<Option<Live>, LoadError> {
+    const FIND: &str =
+        "SELECT id, deleted_at IS NOT NULL, examine_from FROM documents WHERE name = ?1";
 
-    let found: Option<(i64, bool)> = sqlx::query_as(FIND)
+    let found: Option<(i64, bool, Option<i64>)> = sqlx::query_as(FIND)
         .bind(document.as_str())
         .fetch_optional(view)
         .await
         .map_err(unavailable)?;
     match found {
-        Some((_, true)) => Err(LoadError::Deleted),
-        Some((row, false)) => Ok(Some(row)),
+        Some((_, true, _)) => Err(LoadError::Deleted),
+        Some((row, false, examine_from)) => {
+            let examine_from = examine_from.map(|seq| Seq(seq.cast_unsigned()));
+            Ok(Some(Live { row, examine_from }))
+        }
         None => Ok(None),
     }
 }
@@ -50,7 +62,7 @@ pub(super) async fn load(
 ) -> Result<Stored, LoadError> {
     // One transaction, so that snapshot and tail are of the same moment.
     let mut view = readers.begin().await.map_err(unavailable)?;
-    let Some(row) = find_live(&mut view, document).await? else {
+    let Some(Live { row, examine_from }) = find_live(&mut view, document).await? else {
         let retired = load_retired(&mut view, document).await?;
         return Ok(Stored { retired, ..Stored::default() });
     };
@@ -64,7 +76,7 @@ pub(super) async fn load(
         return Err(corrupt(document, base, "is missing, though a snapshot has it"));
     }
     let tail_bytes = tail.iter().map(Bytes::len).sum();
-    Ok(Stored { snapshot, segments, tail, last, tail_bytes, retired })
+    Ok(Stored { snapshot, segments, tail, last, tail_bytes, retired, examine_from })
 }
 
 /// See [`Store::read_log`](super::Store::read_log).
@@ -75,7 +87,7 @@ pub(super) async fn read_log(
     until: Seq,
 ) -> Result<StoredLog, LoadError> {
     let mut view = readers.begin().await.map_err(unavailable)?;
-    let Some(row) = find_live(&mut view, document).await? else {
+    let Some(Live { row, .. }) = find_live(&mut view, document).await? else {
         return Ok(StoredLog::default());
     };
     let mut rows = Vec::new();

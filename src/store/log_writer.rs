@@ -29,7 +29,7 @@ use super::revocations::RevocationChange;
 use super::transaction::{self, Answers, Committed, Done, Head};
 use super::versions::VersionChange;
 use super::wal::{Waiting, WalFile, WalSyncer};
-use super::{AppendError, Durability, LogRecord, Segment, State, StoreOptions, seal};
+use super::{AppendError, Aside, Durability, LogRecord, Segment, State, StoreOptions, seal};
 use crate::id::{DocumentId, Seq};
 
 /// Documents whose place in the log is remembered; past that all are asked for anew.
@@ -79,6 +79,10 @@ pub(super) enum DocumentChange {
     },
     Undelete,
     Append(Vec<LogRecord>),
+    AppendWithAside {
+        records: Vec<LogRecord>,
+        aside: Aside,
+    },
     Snapshot {
         seq: Seq,
         bytes: Bytes,
@@ -105,6 +109,9 @@ pub(super) enum DocumentChange {
     KeepBranch {
         id: String,
         record: LogRecord,
+    },
+    DeleteRescued {
+        id: String,
     },
 }
 
@@ -144,32 +151,33 @@ impl Change {
 impl DocumentChange {
     /// As [`Change::is_log_only`].
     fn is_log_only(&self) -> bool {
-        matches!(
-            self,
+        match self {
+            Self::AppendWithAside { aside, .. } => aside.rescued.is_empty(),
             Self::Append(_)
-                | Self::Snapshot { .. }
-                | Self::ThinSnapshots { .. }
-                | Self::DropSnapshot { .. }
-                | Self::WriteSegment(_)
-                | Self::ReplaceSegments { .. }
-        )
+            | Self::Snapshot { .. }
+            | Self::ThinSnapshots { .. }
+            | Self::DropSnapshot { .. }
+            | Self::WriteSegment(_)
+            | Self::ReplaceSegments { .. } => true,
+            _ => false,
+        }
     }
 
     fn bytes(&self) -> usize {
         match self {
-            Self::Append(records) => {
-                records.iter().map(|record| ROW_BYTES + record.bytes.len()).sum()
+            Self::Append(records) => records.iter().map(row_bytes).sum(),
+            Self::AppendWithAside { records, aside } => {
+                ROW_BYTES + aside.bytes() + records.iter().map(row_bytes).sum::<usize>()
             }
             Self::Snapshot { bytes, .. } => ROW_BYTES + bytes.len(),
-            Self::Quarantine { record, .. } | Self::KeepBranch { record, .. } => {
-                ROW_BYTES + record.bytes.len()
-            }
+            Self::Quarantine { record, .. } | Self::KeepBranch { record, .. } => row_bytes(record),
             Self::Purge(purge) => ROW_BYTES + purge.clocks.len(),
             Self::WriteSegment(segment) => ROW_BYTES + segment.bytes.len(),
             Self::ReplaceSegments { new, .. } => {
                 new.iter().map(|segment| ROW_BYTES + segment.bytes.len()).sum()
             }
             Self::Version(_)
+            | Self::DeleteRescued { .. }
             | Self::Create { .. }
             | Self::Delete { .. }
             | Self::Undelete
@@ -184,6 +192,7 @@ impl DocumentChange {
         match self {
             Self::Create { .. }
             | Self::Append(_)
+            | Self::AppendWithAside { .. }
             | Self::Snapshot { .. }
             | Self::Quarantine { .. }
             | Self::Version(_) => true,
@@ -193,6 +202,7 @@ impl DocumentChange {
             | Self::ReplaceSegments { .. }
             | Self::Purge(_)
             | Self::KeepBranch { .. }
+            | Self::DeleteRescued { .. }
             | Self::ThinSnapshots { .. }
             | Self::DropSnapshot { .. } => false,
         }
@@ -205,17 +215,23 @@ impl DocumentChange {
             | Self::Delete { .. }
             | Self::Undelete
             | Self::Purge(_)
-            | Self::Append(_) => true,
+            | Self::Append(_)
+            | Self::AppendWithAside { .. } => true,
             Self::Snapshot { .. }
             | Self::ThinSnapshots { .. }
             | Self::DropSnapshot { .. }
             | Self::Quarantine { .. }
             | Self::KeepBranch { .. }
+            | Self::DeleteRescued { .. }
             | Self::WriteSegment(_)
             | Self::ReplaceSegments { .. }
             | Self::Version(_) => false,
         }
     }
+}
+
+fn row_bytes(record: &LogRecord) -> usize {
+    ROW_BYTES + record.bytes.len()
 }
 
 /// A transaction that failed.

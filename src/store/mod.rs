@@ -13,6 +13,7 @@
 //! - **A dropped future** does not withdraw a request that is already queued.
 //! - **A deleted document** keeps its rows. Nothing is added to it and it is not loaded, until it is
 //!   brought back.
+//! - **Rescued texts** are written with the append that cost them their place, or neither is.
 //! - **A purged document** is gone, from the file as well. What stays is which client ids it used.
 //! - **Reads** check every row. What does not match its checksum, or is missing, is an error, never
 //!   an older or shorter document.
@@ -33,6 +34,7 @@ mod links;
 mod load;
 mod log_writer;
 mod open;
+mod rescued;
 mod revocations;
 mod row_sums;
 mod seal;
@@ -65,6 +67,7 @@ pub use documents::{DocumentStatus, DocumentSummary};
 pub use error::{AppendError, LoadError, OpenError};
 pub use lineage::{BRANCHES_MAX, Branch, Purge, Remains};
 pub use links::{ENDED_LINKS_MAX, ShareLink};
+pub use rescued::{Aside, RESCUED_MAX, Rescued};
 pub use revocations::{Revocation, RevocationKind};
 pub use segments::{Moment, Packable, Segment};
 pub use versions::{SESSION_VERSIONS_MAX, Version, VersionKind};
@@ -145,6 +148,9 @@ pub struct Stored {
     pub tail_bytes: usize,
     /// Which client ids the earlier, purged lives of the name have used: encoded Yjs state vectors.
     pub retired: Vec<Bytes>,
+    /// The first update that has not been examined for text that lost its place. `None`, nearly
+    /// always: all have been.
+    pub examine_from: Option<Seq>,
 }
 
 /// A part of a document's log.

@@ -140,7 +140,7 @@ impl Store {
              FROM segments WHERE document = ?1 AND first_at <= ?2 ORDER BY last DESC LIMIT 1";
 
         let mut view = self.readers.begin().await.map_err(unavailable)?;
-        let Some(row) = load::find_live(&mut view, document).await? else {
+        let Some(load::Live { row, .. }) = load::find_live(&mut view, document).await? else {
             return Ok(Moment::After(Seq(0)));
         };
         let found: Option<i64> = sqlx::query_scalar(ROW_AT)

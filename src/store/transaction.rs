@@ -12,7 +12,9 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::lineage::{Purge, write_branch, write_branch_deletion, write_purge};
 use super::log_writer::{Change, DocumentChange, Request};
-use super::{AppendError, LogRecord, QUARANTINE_ROWS_MAX, checksum, row_sums, segments};
+use super::{
+    AppendError, Aside, LogRecord, QUARANTINE_ROWS_MAX, checksum, rescued, row_sums, segments,
+};
 use crate::id::{DocumentId, Seq};
 
 /// Where a document's log ends.
@@ -165,7 +167,14 @@ impl<'a> Batch<'a> {
                 changed = self.set_deleted(document, Some(*at_ms)).await?;
             }
             DocumentChange::Undelete => changed = self.set_deleted(document, None).await?,
-            DocumentChange::Append(records) => self.append(document, records).await?,
+            DocumentChange::Append(records) => {
+                self.append(document, records).await?;
+            }
+            DocumentChange::AppendWithAside { records, aside } => {
+                if let Err(refused) = self.append_with_aside(document, records, aside).await? {
+                    return Ok(Err(refused));
+                }
+            }
             DocumentChange::Snapshot { seq, bytes, at_ms } => {
                 let (Some(row), true) = (head.row, *seq >= Seq(1) && *seq <= head.last) else {
                     let why = format!("a snapshot at {seq}, but the log ends at {}", head.last);
@@ -205,6 +214,9 @@ impl<'a> Batch<'a> {
             },
             DocumentChange::KeepBranch { id, record } => {
                 changed = write_branch(self.connection, document, id, record).await?;
+            }
+            DocumentChange::DeleteRescued { id } => {
+                changed = rescued::write_deletion(self.connection, head.row, id).await?;
             }
         }
         Ok(Ok(Done { last: self.head(document).await?.last, changed }))
@@ -271,11 +283,12 @@ impl<'a> Batch<'a> {
         Ok(Ok(true))
     }
 
+    /// Takes updates in; gives the key of the document.
     async fn append(
         &mut self,
         document: &DocumentId,
         records: &'a [LogRecord],
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<i64, sqlx::Error> {
         let created_ms = records.first().map_or(0, |record| record.at_ms);
         let row = self.row(document, created_ms).await?;
         let head = self.head(document).await?;
@@ -286,7 +299,27 @@ impl<'a> Batch<'a> {
             self.rows.push(Row { document: row, seq: last, checksum, record });
         }
         self.heads.insert(document.clone(), Head { last, ..head });
-        Ok(())
+        Ok(row)
+    }
+
+    async fn append_with_aside(
+        &mut self,
+        document: &DocumentId,
+        records: &'a [LogRecord],
+        aside: &Aside,
+    ) -> Result<Result<(), AppendError>, sqlx::Error> {
+        let head = self.head(document).await?;
+        if records.is_empty() && head.row.is_none() {
+            let why = "there is no document that something could be kept beside".into();
+            return Ok(Err(AppendError::Refused { why }));
+        }
+        // First: of what is refused nothing may be written.
+        let checked = rescued::check_ids(self.connection, head.row, &aside.rescued).await?;
+        if checked.is_ok() {
+            let row = self.append(document, records).await?;
+            rescued::write_aside(self.connection, row, aside).await?;
+        }
+        Ok(checked)
     }
 
     async fn insert_snapshot(

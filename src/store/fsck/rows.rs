@@ -101,10 +101,36 @@ async fn check_document(
             Err(error) => faults.add_to(document, words(error)),
         }
     }
-    let beyond: Vec<String> =
-        sqlx::query_scalar(BEYOND).bind(row).bind(last.0.cast_signed()).fetch_all(view).await?;
+    let beyond: Vec<String> = sqlx::query_scalar(BEYOND)
+        .bind(row)
+        .bind(last.0.cast_signed())
+        .fetch_all(&mut *view)
+        .await?;
     for id in beyond {
         faults.add_to(document, format!("the log ends at {last}, before the version {id:?}"));
+    }
+    check_examined(view, document, row, last, faults).await
+}
+
+/// Whether the update from which the log is to be examined is there.
+async fn check_examined(
+    view: &mut SqliteConnection,
+    document: &DocumentId,
+    row: i64,
+    last: Seq,
+    faults: &mut Faults,
+) -> Result<(), sqlx::Error> {
+    const NOWHERE: &str = "SELECT examine_from FROM documents \
+         WHERE id = ?1 AND NOT examine_from BETWEEN 1 AND ?2";
+
+    let nowhere: Option<i64> = sqlx::query_scalar(NOWHERE)
+        .bind(row)
+        .bind(last.0.cast_signed())
+        .fetch_optional(view)
+        .await?;
+    if let Some(seq) = nowhere {
+        let what = format!("the log ends at {last}, but is to be examined from {seq} on");
+        faults.add_to(document, what);
     }
     Ok(())
 }

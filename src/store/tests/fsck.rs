@@ -63,6 +63,9 @@ async fn everything() -> Place {
         created_by: None,
     };
     store.insert_revocation(revocation, 9).await.unwrap();
+    let lost = rescued::rescued("t1", 1_700_000_000_000, "a sentence without a line");
+    let aside = Aside { examine_from: None, rescued: vec![lost] };
+    store.append_with_aside(document("a"), vec![], aside).await.unwrap();
     store.quarantine(document("b"), record("poison"), "it is poison".into()).await.unwrap();
     store.create(document("gone"), 1_700_000_000_000).await.unwrap();
     store.delete(document("gone"), 1_700_000_000_001).await.unwrap();
@@ -154,6 +157,10 @@ async fn what_is_changed_on_the_way_has_no_faults() {
     store.insert_revocation(again, 9).await.unwrap();
     append(&store, "old", 1..=2).await;
     append(&store, "new", 1..=2).await;
+    store.delete_rescued(document("a"), "t1".into()).await.unwrap();
+    let lost = rescued::rescued("t2", 1_900_000_000_000, "another one");
+    let aside = Aside { examine_from: Some(Seq(31)), rescued: vec![lost] };
+    store.append_with_aside(document("a"), records(31..=31), aside).await.unwrap();
     assert_eq!(faults_of(&place).await, "");
     store.close().await;
     assert_eq!(faults_of(&place).await, "");
@@ -162,7 +169,7 @@ async fn what_is_changed_on_the_way_has_no_faults() {
 /// All that fsck expects is there in databases of earlier versions, once they have been opened.
 #[tokio::test]
 async fn databases_of_earlier_versions_have_no_faults_once_they_are_open() {
-    for number in [1, 2] {
+    for number in [1, 2, 3] {
         let place = Place::new();
         let root = env!("CARGO_MANIFEST_DIR");
         let database = format!("{root}/tests/fixtures/databases/schema-{number}.sqlite");
@@ -304,6 +311,15 @@ async fn what_is_out_of_place_is_a_fault() {
         ("UPDATE share_links SET label = 'for Cy'", "row 1 of share_links does not match"),
         ("UPDATE retired SET clocks = x'00'", "row 1 of retired does not match"),
         ("UPDATE branches SET row_checksum = NULL", "row 1 of branches does not match"),
+        ("UPDATE rescued SET text = 'another sentence'", "row 1 of rescued does not match"),
+        (
+            "UPDATE documents SET examine_from = 31 WHERE name = 'a'",
+            "\"a\": the log ends at 30, but is to be examined from 31 on",
+        ),
+        (
+            "UPDATE documents SET examine_from = 1 WHERE name = 'gone'",
+            "\"gone\": the log ends at 0, but is to be examined from 1 on",
+        ),
         ("DROP INDEX versions_by_document", "the index \"versions_by_document\" is missing"),
         (
             "ALTER TABLE segments ADD COLUMN x INTEGER",

@@ -12,6 +12,9 @@ async fn deleted(place: &Place, store: &Store, name: &str) {
     store.append(a(), vec![marked.clone(), marked.clone()]).await.unwrap();
     store.write_snapshot(a(), Seq(2), MARK.into(), 0).await.unwrap();
     store.quarantine(a(), marked, "poison".into()).await.unwrap();
+    let lost = rescued::rescued(&format!("lost-{name}"), 1, str::from_utf8(MARK).unwrap());
+    let aside = Aside { examine_from: Some(Seq(2)), rescued: vec![lost] };
+    store.append_with_aside(a(), vec![], aside).await.unwrap();
     let link = ShareLink {
         id: format!("link-{name}"),
         document: a(),
@@ -54,8 +57,16 @@ async fn a_purge_removes_every_row_of_its_document_and_no_other() {
     let store = place.open().await;
     deleted(&place, &store, "a").await;
     deleted(&place, &store, "b").await;
-    let tables =
-        ["documents", "updates", "snapshots", "segments", "versions", "quarantine", "share_links"];
+    let tables = [
+        "documents",
+        "updates",
+        "snapshots",
+        "segments",
+        "versions",
+        "quarantine",
+        "rescued",
+        "share_links",
+    ];
     let mut before = Vec::new();
     for table in tables {
         before.push(rows(&place, table).await);
@@ -65,6 +76,7 @@ async fn a_purge_removes_every_row_of_its_document_and_no_other() {
         assert_eq!(rows(&place, table).await, before / 2, "{table}");
     }
     assert_eq!(store.status(&document("a")).await, Ok(DocumentStatus::Absent));
+    assert_eq!(store.rescued(&document("a")).await, Ok(vec![]));
     assert_eq!(store.status(&document("b")).await, Ok(DocumentStatus::Deleted));
     assert_eq!(purge(&store, "a").await, Ok(false));
 }

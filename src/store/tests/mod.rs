@@ -13,6 +13,7 @@ mod log;
 mod migration;
 mod opening;
 mod packing;
+mod rescued;
 mod versions;
 
 use std::ops::RangeInclusive;
