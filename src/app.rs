@@ -73,6 +73,7 @@ impl App {
             mailbox_len: config.limits.mailbox_len,
             idle_timeout: Duration::from_millis(config.timing.idle_timeout_ms),
             versions_max: config.limits.document_versions_max,
+            archive: archive.clone(),
             packing: history::start_packing(store.clone()),
             metrics: metrics.clone(),
         };

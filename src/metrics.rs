@@ -32,6 +32,10 @@ pub struct Metrics {
     pub stalls: Counter,
     /// Updates put into quarantine.
     pub quarantined: Counter,
+    /// Edits that carried text over which had lost its place.
+    pub carried: Counter,
+    /// Texts kept beside their document, because their line is gone.
+    pub rescued: Counter,
     /// Snapshots written and verified.
     pub snapshots: Counter,
     /// Documents that failed and were read again from the log.
@@ -62,6 +66,8 @@ impl Metrics {
             published: Counter::default(),
             stalls: Counter::default(),
             quarantined: Counter::default(),
+            carried: Counter::default(),
+            rescued: Counter::default(),
             snapshots: Counter::default(),
             panics: Counter::default(),
             refused: Counter::default(),
@@ -107,6 +113,10 @@ impl Metrics {
         let help = "Times that a slow reader lost its queue and caught up later";
         registry.register("stalls", help, self.stalls.clone());
         registry.register("quarantined", "Updates put into quarantine", self.quarantined.clone());
+        let help = "Edits that carried text over which had lost its place";
+        registry.register("text_carried", help, self.carried.clone());
+        let help = "Texts kept beside their document, because their line is gone";
+        registry.register("text_rescued", help, self.rescued.clone());
         registry.register("snapshots", "Snapshots written and verified", self.snapshots.clone());
         let help = "Documents that failed and were read again from the log";
         registry.register("document_panics", help, self.panics.clone());

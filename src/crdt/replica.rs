@@ -78,6 +78,9 @@ pub struct Integrated {
     pub merged: Bytes,
     /// For each client id that grew: the clock at which its new part starts.
     pub starts: Vec<(u64, u32)>,
+    /// Somebody's text may have lost its place: something is gone that no update of the batch deletes, or
+    /// text was written anew that others have written anew or written into.
+    pub costs_text: bool,
 }
 
 /// The replica is not to be used any more.
@@ -207,6 +210,8 @@ impl Replica {
             }
         }
         let checked = self.check(&txn, &starts);
+        let applied = updates.iter().zip(&verdicts).filter(|pair| *pair.1 == Verdict::Applied);
+        let costs_text = may_cost_text(&txn, applied.map(|pair| &pair.0.summary));
         if !txn.delete_set().is_empty() {
             self.same = None;
         }
@@ -219,7 +224,7 @@ impl Replica {
         if !starts.is_empty() || !txn.delete_set().is_empty() {
             self.whole.take_if(|whole| !whole.add(merged.clone()));
         }
-        let integrated = commit(txn).and(checked).map(|()| Integrated { verdicts, merged, starts });
+        let integrated = commit(txn).and(checked).map(|()| Integrated { verdicts, merged, starts, costs_text });
         integrated.map_err(|reason| Broken { index: None, reason })
     }
 
@@ -586,6 +591,37 @@ pub(super) fn id_set<'a>(spans: impl IntoIterator<Item = &'a Span>) -> IdSet {
         set.insert(ID::new(ClientID::new(span.client), span.start), span.end - span.start);
     }
     set
+}
+
+/// See [`Integrated::costs_text`]. Nothing is looked at where nothing is deleted.
+fn may_cost_text<'a>(
+    txn: &TransactionMut<'_>,
+    updates: impl Iterator<Item = &'a Summary> + Clone,
+) -> bool {
+    let gone = txn.delete_set();
+    if gone.is_empty() && updates.clone().all(|update| update.deletes.is_empty()) {
+        return false;
+    }
+    let meant = updates.clone().flat_map(|update| update.deletes.iter().chain(&update.fills));
+    let mut unmeant = gone.clone();
+    unmeant.diff_with(&id_set(meant));
+    !unmeant.is_empty() || updates.into_iter().any(|update| writes_anew(update, gone))
+}
+
+/// Whether an update that deletes and inserts deletes what is gone already, or its own client's items
+/// together with those of others.
+fn writes_anew(update: &Summary, gone: &IdSet) -> bool {
+    if update.inserts.is_empty() || update.deletes.is_empty() {
+        return false;
+    }
+    let is_own = |span: &Span| update.inserts.iter().any(|insert| insert.client == span.client);
+    let own = update.deletes.iter().filter(|span| is_own(span)).count();
+    if 0 < own && own < update.deletes.len() {
+        return true;
+    }
+    let mut known = id_set(&update.deletes);
+    known.diff_with(gone);
+    !known.is_empty()
 }
 
 /// Clocks in a set.

@@ -54,6 +54,11 @@ impl StateVector {
         self.0.encode_v1().into()
     }
 
+    /// Whether it covers a clock.
+    pub fn has(&self, client: u64, clock: u32) -> bool {
+        clock < self.0.get(&ClientID::new(client))
+    }
+
     /// Raises the clock of one client id to at least `clock`.
     pub fn raise(&mut self, client: u64, clock: u32) {
         self.0.set_max(ClientID::new(client), clock);

@@ -17,17 +17,17 @@ use tokio::sync::{oneshot, watch};
 use tracing::{debug, error, info, warn};
 
 use super::core::{Core, CoreLimits};
-use super::input::{About, Effect, Ending, Input, Loaded, Record};
+use super::input::{About, Aside, Effect, Ending, Input, Loaded, Record};
 use super::load::{self, NotLoaded};
 use super::tap::{self, Listener, Taps};
 use crate::access;
 use crate::clock::{self, Clock};
-use crate::crdt::Fingerprint;
+use crate::crdt::{Author, Carry, Fingerprint, Hint, Kept};
 use crate::fanout::{self, Drained, Port, Reflections};
-use crate::history::Packing;
+use crate::history::{Archive, Packing};
 use crate::id::{ConnectionId, DocumentId, Seq, SessionId};
 use crate::metrics::Metrics;
-use crate::store::{AppendError, Commit, LogRecord, Store, Version, VersionKind};
+use crate::store::{self, AppendError, Commit, LogRecord, Rescued, Store, Version, VersionKind};
 use crate::wire::Reply;
 
 /// Close code of a session that sent what cannot be taken; permanent, so clients do not hurry back.
@@ -69,6 +69,8 @@ pub struct Shared {
     pub idle_timeout: Duration,
     /// Versions of one document.
     pub versions_max: u32,
+    /// The past of documents.
+    pub archive: Archive,
     /// Hears of documents whose older rows may be packed.
     pub packing: Packing,
     /// Counters.
@@ -156,6 +158,8 @@ pub struct DocumentActor {
     parts: BTreeMap<SessionId, Part>,
     joining: HashMap<SessionId, (Part, oneshot::Sender<Result<Joined, Denied>>)>,
     flushing: Vec<oneshot::Sender<()>>,
+    /// The Yjs client id of edits that the server makes itself.
+    own_client: Option<u64>,
     taps: Taps,
     /// The last update that got into the log since the document was loaded.
     written: Option<Seq>,
@@ -191,6 +195,7 @@ impl DocumentActor {
             parts: BTreeMap::new(),
             joining: HashMap::new(),
             flushing: Vec::new(),
+            own_client: None,
             taps: Taps::default(),
             written: None,
             quarantine_bytes: 0,
@@ -219,7 +224,8 @@ impl DocumentActor {
     fn run(&mut self, effect: Effect, ctx: &mut Context<Self>) {
         match effect {
             Effect::Load => self.load(ctx),
-            Effect::Append { records } => self.append(records, ctx),
+            Effect::Append { records, aside } => self.append(records, aside, ctx),
+            Effect::Carry { from, hints } => self.carry(from, hints, ctx),
             Effect::WriteSnapshot { seq, bytes, fingerprint } => {
                 self.write_snapshot(seq, bytes, fingerprint, ctx);
             }
@@ -303,12 +309,16 @@ impl DocumentActor {
         self.input(input, ctx);
     }
 
-    fn append(&mut self, records: Vec<Record>, ctx: &mut Context<Self>) {
+    fn append(&mut self, records: Vec<Record>, aside: Option<Aside>, ctx: &mut Context<Self>) {
         self.taps.appending(&records);
         let at_ms = clock::unix_ms();
         let records = records.into_iter().map(|record| stamped(record, at_ms)).collect();
         let (store, id) = (self.shared.store.clone(), self.id.clone());
-        let append = async move { store.append(id, records).await };
+        let append = async move {
+            let Some(aside) = aside else { return store.append(id, records).await };
+            let aside = stored(aside).map_err(|why| AppendError::Failed { why })?;
+            store.append_with_aside(id, records, aside).await
+        };
         ctx.spawn(append.into_actor(self).map(|committed, actor, ctx| match committed {
             Ok(commit) => actor.committed(commit, ctx),
             Err(e) => actor.commit_failed(&e, ctx),
@@ -337,6 +347,39 @@ impl DocumentActor {
         }
         warn!(document.id = %self.id, reason = %e, "updates could not be stored; trying again");
         self.input(Input::CommitFailed { reason: e.to_string() }, ctx);
+    }
+
+    fn carry(&mut self, from: Seq, hints: Vec<Hint>, ctx: &mut Context<Self>) {
+        let (shared, id) = (self.shared.clone(), self.id.clone());
+        // As Yjs draws them.
+        let own = self.own_client.map_or_else(|| getrandom::u32().map(u64::from), Ok);
+        self.own_client = own.as_ref().ok().copied();
+        let planning = async move {
+            let own = own.map_err(|e| e.to_string())?;
+            let document = shared.store.summary(&id).await.map_err(|e| e.to_string())?;
+            let document = document.ok_or("the document is gone")?;
+            let plan = shared.archive.read(&document, move |past| past.carry(from, &hints, own));
+            plan.await.map_err(|e| e.to_string())
+        };
+        ctx.spawn(planning.into_actor(self).map(move |planned: Result<Carry, String>, actor, ctx| {
+            match &planned {
+                Ok(plan) => {
+                    actor.shared.metrics.carried.inc_by(plan.carried.len() as u64);
+                    actor.shared.metrics.rescued.inc_by(plan.kept.len() as u64);
+                    debug!(
+                        document.id = %actor.id, from = from.0, until = plan.until.0,
+                        carried = plan.carried.len(), rescued = plan.kept.len(),
+                        "looked for text that lost its place"
+                    );
+                }
+                Err(reason) => warn!(
+                    document.id = %actor.id, from = from.0, reason,
+                    "text that lost its place could not be looked for; it is tried again when the \
+                     document is opened the next time"
+                ),
+            }
+            actor.input(Input::Planned(planned.ok().map(Box::new)), ctx);
+        }));
     }
 
     fn write_snapshot(
@@ -680,6 +723,23 @@ impl Handler<Retire> for DocumentActor {
             self.report(News::Kept, ctx);
         }
     }
+}
+
+fn stored(aside: Aside) -> Result<store::Aside, String> {
+    let Aside { examine_from, rescued } = aside;
+    let rescued: Result<Vec<Rescued>, String> = rescued.into_iter().map(rescued_text).collect();
+    Ok(store::Aside { examine_from, rescued: rescued? })
+}
+
+fn rescued_text(kept: Kept) -> Result<Rescued, String> {
+    let Kept { client, clock, at_ms, author, text, why } = kept;
+    let (author, connection) = match author {
+        Author::User(subject) => (Some(subject), ConnectionId(0)),
+        Author::Connection(connection) => (None, connection),
+    };
+    let id = access::new_id().map_err(|e| e.to_string())?;
+    let reason = why.to_string();
+    Ok(Rescued { id, at_ms, author, connection, client, clock, text, reason })
 }
 
 fn stamped(record: Record, at_ms: i64) -> LogRecord {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::carry::Carrying;
 use super::flush::{Credit, Echo, Flight, Undurable, Waiting};
 use super::held::Held;
 use super::input::{About, Effect, Ending, Greeting, Input, Loaded, Record};
@@ -127,6 +128,8 @@ pub struct Core {
     /// After damage of unknown origin: integrate one update at a time.
     pub(super) careful: bool,
     pub(super) snapshot_in_flight: bool,
+    /// Text that may have lost its place.
+    pub(super) carrying: Carrying,
     /// The log is being read.
     pub(super) loading: bool,
     /// Somebody waits until everything that was accepted is in the log.
@@ -197,6 +200,7 @@ impl Core {
             failures: 0,
             careful: false,
             snapshot_in_flight: false,
+            carrying: Carrying::default(),
             loading: true,
             flushing: false,
             retiring: false,
@@ -238,6 +242,7 @@ impl Core {
             Input::Durable => self.durable(),
             Input::SnapshotEnded { written } => self.snapshot_ended(written),
             Input::BranchKept { session, branch } => self.branch_kept(session, branch),
+            Input::Planned(plan) => self.planned(plan.map(|plan| *plan)),
             Input::Flush => self.flushing = true,
             Input::Retire => self.retire(),
             Input::Tick => self.presence.expire(now),
@@ -264,6 +269,7 @@ impl Core {
             && self.is_settled()
             && self.replica.is_some()
             && !self.snapshot_in_flight
+            && self.carrying.is_idle()
     }
 
     /// So many updates wait that their senders should not be read; for the log never while it fails.
@@ -403,7 +409,8 @@ impl Core {
     }
 
     fn loaded(&mut self, loaded: Loaded) {
-        let Loaded { replica, last, rows, bytes, snapshot_bytes, retired } = loaded;
+        let Loaded { replica, last, rows, bytes, snapshot_bytes, retired, examine_from } = loaded;
+        self.carrying.loaded(examine_from);
         self.loading = false;
         self.preview = None;
         let grew = last > self.log.last;
@@ -517,6 +524,7 @@ impl Core {
             return self.reject(session, "the state vector cannot be read");
         }
         known.sync();
+        known.had = Some(state_vector.clone());
         if self.is_earlier_copy(session, &state_vector, now) {
             return;
         }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::core::{Core, CoreLimits, MAY_NOT_WRITE, Sync, SyncKind};
 use super::input::{Effect, Record};
 use super::pace;
-use crate::crdt::{Integrated, Linted, Verdict};
+use crate::crdt::{Carry, Integrated, Linted, Verdict};
 use crate::id::{Seq, SessionId};
 use crate::wire::Reply;
 
@@ -68,6 +68,24 @@ pub(super) struct Flight {
     batch: Vec<Waiting>,
     rows: u64,
     bytes: usize,
+    /// It may cost text.
+    costs_text: bool,
+    /// It is the server's own: what it does about text that lost its place.
+    carry: Option<Carry>,
+}
+
+impl Flight {
+    /// The edits of a plan.
+    pub(super) fn of_carry(
+        carry: Carry,
+        merged: Bytes,
+        starts: Vec<(u64, u32)>,
+        rows: u64,
+        bytes: usize,
+    ) -> Self {
+        let (acks, batch, costs_text) = (Vec::new(), Vec::new(), false);
+        Self { merged, starts, acks, batch, rows, bytes, costs_text, carry: Some(carry) }
+    }
 }
 
 /// Somebody to be told "saved".
@@ -174,6 +192,10 @@ impl Core {
         self.answer_early();
         while self.flight.is_none() && self.replica.is_some() {
             self.answer_syncs();
+            self.carry_on(now);
+            if self.flight.is_some() || self.replica.is_none() {
+                break;
+            }
             if self.waiting.is_empty() || self.must_wait(now) {
                 break;
             }
@@ -196,6 +218,9 @@ impl Core {
         let work = match (&self.replica, &self.flight) {
             (None, _) if self.loading => None,
             (None, _) => self.retry_at,
+            (Some(_), None) if self.carrying.has_found() => {
+                Some(self.retry_at.unwrap_or_default())
+            }
             (Some(_), None) if !self.waiting.is_empty() => {
                 Some(self.next_flush.max(self.retry_at.unwrap_or_default()))
             }
@@ -215,12 +240,21 @@ impl Core {
     /// The batch in flight is in the log: everybody may see it.
     pub(super) fn committed(&mut self, last: Seq, durable: bool) {
         let Some(flight) = self.flight.take() else { return };
-        let Flight { merged, starts, acks, rows, bytes, .. } = flight;
+        let Flight { merged, starts, acks, rows, bytes, costs_text, carry, .. } = flight;
         self.failures = 0;
         self.retry_at = None;
+        if costs_text {
+            self.carrying.noted(Seq(self.log.last.0 + 1));
+        }
+        if let Some(carry) = carry {
+            self.carried(&carry.kept);
+        }
         self.log.last = last;
         self.log.rows_since_snapshot += rows;
         self.log.bytes_since_snapshot += bytes;
+        if rows == 0 {
+            return;
+        }
         self.published_starts = starts;
         let reply = Reply::Update { update: merged.clone() };
         if durable && self.undurable.is_empty() {
@@ -260,6 +294,9 @@ impl Core {
             self.shown = Some(shown);
         }
         self.wait_again(flight.batch);
+        if let Some(carry) = flight.carry {
+            self.carry_failed(carry);
+        }
         self.reload();
         self.back_off(now);
     }
@@ -358,7 +395,8 @@ impl Core {
 
     /// Sorts a batch by what became of it; what changed the replica goes to the log.
     fn launch(&mut self, batch: Vec<Waiting>, integrated: Integrated) {
-        let Integrated { verdicts, merged, starts } = integrated;
+        let Integrated { verdicts, merged, starts, costs_text } = integrated;
+        self.note_absent(&batch, &verdicts);
         let mut records = Vec::new();
         let mut acks = Vec::new();
         let mut kept = Vec::new();
@@ -388,8 +426,12 @@ impl Core {
         }
         let bytes = records.iter().map(|record| record.bytes.len()).sum();
         let rows = records.len() as u64;
-        self.flight = Some(Flight { merged, starts, acks, batch: kept, rows, bytes });
-        self.effects.push(Effect::Append { records });
+        let first = Seq(self.log.last.0 + 1);
+        let aside = costs_text.then(|| self.carrying.note(first)).flatten();
+        let (batch, carry) = (kept, None);
+        self.flight =
+            Some(Flight { merged, starts, acks, batch, rows, bytes, costs_text, carry });
+        self.effects.push(Effect::Append { records, aside });
     }
 
     fn take_batch(&mut self) -> Vec<Waiting> {

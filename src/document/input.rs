@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::lineage::Retired;
-use crate::crdt::{Fingerprint, Preview, Replica};
+use crate::crdt::{Carry, Fingerprint, Hint, Kept, Preview, Replica};
 use crate::id::{ConnectionId, Seq, SessionId, User};
 use crate::wire::awareness::Entry;
 use crate::wire::{Reply, Text};
@@ -133,6 +133,8 @@ pub enum Input {
         /// Names what is on disk.
         branch: Option<String>,
     },
+    /// What has to be done about text that lost its place; `None` if that cannot be found out.
+    Planned(Option<Box<Carry>>),
     /// Everything that was accepted must get into the log; answer with [`Effect::Flushed`].
     Flush,
     /// Nobody has been here for a while: end, or say that somebody came.
@@ -165,6 +167,8 @@ pub struct Loaded {
     pub snapshot_bytes: usize,
     /// Who is known by what to come from an earlier life of the document.
     pub retired: Retired,
+    /// The first row that may have cost text and has not been looked at.
+    pub examine_from: Option<Seq>,
 }
 
 /// What the core has to know about a session.
@@ -203,8 +207,17 @@ pub enum Effect {
     /// Write to the log, all or nothing; answer with [`Input::Committed`] or
     /// [`Input::CommitFailed`]. There is only ever one append in flight.
     Append {
-        /// In order.
+        /// In order. Empty where only something beside the log changes.
         records: Vec<Record>,
+        /// What to write beside them, in the same transaction.
+        aside: Option<Aside>,
+    },
+    /// Look for text that lost its place; answer with [`Input::Planned`]. One at a time.
+    Carry {
+        /// In the rows from here on, as far as the log goes.
+        from: Seq,
+        /// What clients had that came back with edits.
+        hints: Vec<Hint>,
     },
     /// Keep the full state, verify it; answer with [`Input::SnapshotEnded`].
     WriteSnapshot {
@@ -313,6 +326,15 @@ impl fmt::Display for Ending {
             }
         }
     }
+}
+
+/// What an append changes beside the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Aside {
+    /// From now on the first row that may have cost text and has not been looked at.
+    pub examine_from: Option<Seq>,
+    /// Texts that are kept beside the document.
+    pub rescued: Vec<Kept>,
 }
 
 /// An update on its way to the log.

@@ -70,6 +70,7 @@ pub struct Log {
     updates: Vec<Bytes>,
     last: Seq,
     retired: Retired,
+    examine_from: Option<Seq>,
     /// Of the same.
     whole: Option<Whole>,
 }
@@ -83,7 +84,7 @@ impl Log {
                 NotLoaded::Because { reason: e.to_string(), lasting }
             }
         })?;
-        let Stored { snapshot, segments, tail, last, retired, .. } = stored;
+        let Stored { snapshot, segments, tail, last, retired, examine_from, .. } = stored;
         let base = snapshot.as_ref().map_or(Seq(0), |(seq, _)| *seq);
         let updates = match segments.is_empty() {
             true => tail,
@@ -92,7 +93,7 @@ impl Log {
                 .map_err(|reason| NotLoaded::Because { reason, lasting: true })?,
         };
         let retired = Retired::new(retired);
-        Ok(Self { store, id, snapshot, updates, last, retired, whole: None })
+        Ok(Self { store, id, snapshot, updates, last, retired, examine_from, whole: None })
     }
 
     /// Builds the replica.
@@ -118,7 +119,7 @@ impl Log {
     }
 
     fn build(self) -> Result<Loaded, NotRestored> {
-        let Self { snapshot, updates, last, retired, whole, .. } = self;
+        let Self { snapshot, updates, last, retired, examine_from, whole, .. } = self;
         let snapshot = snapshot.as_ref().map(|(_, bytes)| bytes.as_ref());
         let mut replica = Replica::restore(snapshot, &updates).map_err(|e| match e {
             RestoreError::Snapshot(reason) => NotRestored::Snapshot(reason),
@@ -134,6 +135,7 @@ impl Log {
             bytes: updates.iter().map(Bytes::len).sum(),
             snapshot_bytes: snapshot.map_or(0, <[u8]>::len),
             retired,
+            examine_from,
         })
     }
 }

@@ -45,6 +45,8 @@ pub(super) struct Session {
     pub(super) is_stranger: bool,
     /// It has brought a change before that, which it is asked for then.
     pub(super) was_early: bool,
+    /// The state vector that it sent last, as long as it has brought nothing since.
+    pub(super) had: Option<Bytes>,
     /// Stalled: what it had for certain when its outbox was full.
     pub(super) behind: Option<StateVector>,
 }
@@ -86,6 +88,7 @@ impl Session {
             checkpoint: None,
             is_stranger: false,
             was_early: false,
+            had: None,
             behind: None,
         }
     }

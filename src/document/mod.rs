@@ -5,6 +5,7 @@
 //! drive thousands of them in a test. [`actor`] is the thin shell around it.
 
 pub mod actor;
+mod carry;
 pub mod core;
 mod flush;
 mod held;

@@ -28,6 +28,7 @@ fn number(name: &str) -> u64 {
 #[ignore = "is run by the tests of this file"]
 fn a_crowd() {
     let loaded = Loaded {
+        examine_from: None,
         replica: Replica::new(),
         last: Seq(0),
         rows: 0,

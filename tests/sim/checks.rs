@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use coscribe::id::Seq;
 use coscribe::wire::Dialect;
 
 use crate::client::{Client, Kind};
@@ -102,6 +103,20 @@ impl Sim {
                 assert_eq!(shown, own, "client {id} shows an old state of {}", other.kind.id);
             }
         }
+        self.check_nothing_is_lost();
+    }
+
+    /// Nobody's text is gone because somebody else deleted what it was in: all of it was carried over, or
+    /// is kept, once.
+    fn check_nothing_is_lost(&self) {
+        let lost = self.past().carry(Seq(1), &[], u64::from(u32::MAX));
+        let kept = self.ledger.kept();
+        assert_eq!(kept.len(), self.ledger.kept_len(), "a text is kept twice");
+        for text in &lost.kept {
+            assert!(kept.contains(&(text.client, text.clock)), "text is lost: {text:?}");
+        }
+        let shown = 2 * lost.kept.len();
+        assert!(lost.carried.len() <= shown, "text was not carried over: {:?}", lost.carried);
     }
 
     /// Everybody leaves; the document must be able to end, and the log to be read again.

@@ -57,8 +57,8 @@ impl Room {
     fn input(&mut self, input: Input) {
         for effect in self.core.handle(input, Duration::ZERO) {
             match effect {
-                Effect::Append { records } => {
-                    self.ledger.begin(records.into_iter().map(|record| record.bytes).collect());
+                Effect::Append { records, aside } => {
+                    self.ledger.begin(records, aside);
                     let last = self.ledger.commit();
                     self.input(Input::Committed { last, durable: true });
                 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use coscribe::crdt::Past;
 use coscribe::document::input::Input;
 use coscribe::id::SessionId;
 use coscribe::wire::{Message, awareness};
@@ -11,6 +12,7 @@ use crate::counter::Counter;
 use crate::ledger::linted;
 use crate::link::{ClientEnd, Down, Part, Who};
 use crate::plan::pick;
+use crate::server::OWN_CLIENTS;
 use crate::world::Sim;
 
 /// A client that is turned away comes again after so long, as y-websocket does; what is due meanwhile
@@ -34,6 +36,7 @@ enum Event {
     Sync,
     Load,
     Snapshot,
+    Plan,
     Outage,
     Time,
     Crash,
@@ -209,6 +212,9 @@ impl Sim {
         if !server.keeping.is_empty() {
             events.push((weights.store, Event::Branch));
         }
+        if server.planning.is_some() {
+            events.push((weights.store, Event::Plan));
+        }
         if server.snapshot.is_some() {
             events.push((weights.store, Event::Snapshot));
         }
@@ -256,6 +262,7 @@ impl Sim {
             Event::Sync => self.sync_ends(),
             Event::Load => self.load_ends(),
             Event::Snapshot => self.snapshot_ends(),
+            Event::Plan => self.plan_ends(),
             Event::Outage => self.is_outage = !self.is_outage,
             Event::Time => self.pass_time(),
             Event::Crash => {
@@ -454,6 +461,22 @@ impl Sim {
             Input::Loaded(Box::new(loaded))
         };
         self.input(input);
+    }
+
+    /// The past has been looked through for text that lost its place.
+    fn plan_ends(&mut self) {
+        let Some(server) = &mut self.server else { return };
+        let Some((from, hints)) = server.planning.take() else { return };
+        let own = OWN_CLIENTS + server.start;
+        let plan = self.past().carry(from, &hints, own);
+        self.input(Input::Planned(Some(Box::new(plan))));
+    }
+
+    /// All that was ever in the document.
+    pub fn past(&self) -> Past {
+        let mut past = Past::new();
+        past.extend(&self.ledger.log()).expect("a log that makes sense");
+        past
     }
 
     fn snapshot_ends(&mut self) {

@@ -9,18 +9,22 @@ use bytes::Bytes;
 use coscribe::crdt::{
     LintLimits, Linted, Preview, Replica, RestoreError, StateVector, Summary, Verdict,
 };
-use coscribe::document::input::{Found, Loaded};
+use coscribe::document::input::{Aside, Found, Loaded, Record};
 use coscribe::document::lineage::Retired;
-use coscribe::id::Seq;
+use coscribe::id::{ConnectionId, LogRow, Seq};
 
 /// One document's log.
 pub struct Ledger {
     rows: Vec<Bytes>,
+    /// Who brought them.
+    connections: Vec<ConnectionId>,
+    /// What was written beside the log, and how many rows it had then.
+    asides: Vec<(usize, Aside)>,
     /// Rows that survive a power cut.
     durable_rows: usize,
     snapshots: Vec<(usize, Bytes)>,
     /// The append in flight.
-    append: Option<Vec<Bytes>>,
+    append: Option<(Vec<Bytes>, Vec<ConnectionId>, Option<Aside>)>,
     durable: Replica,
     committed: Replica,
     ahead: Replica,
@@ -35,6 +39,8 @@ impl Ledger {
         let (durable, committed, ahead) = (empty(), empty(), empty());
         Self {
             rows: vec![],
+            connections: vec![],
+            asides: vec![],
             durable_rows: 0,
             snapshots: vec![],
             append: None,
@@ -78,7 +84,7 @@ impl Ledger {
 
     /// The rows of the append in flight.
     pub fn append(&self) -> Option<&[Bytes]> {
-        self.append.as_deref()
+        self.append.as_ref().map(|(records, ..)| records.as_slice())
     }
 
     /// What survives a power cut.
@@ -109,22 +115,26 @@ impl Ledger {
     }
 
     /// The server hands over records.
-    pub fn begin(&mut self, records: Vec<Bytes>) {
+    pub fn begin(&mut self, records: Vec<Record>, aside: Option<Aside>) {
         assert!(self.append.is_none(), "a second append while one is in flight");
-        assert!(!records.is_empty(), "an append of nothing");
+        assert!(!records.is_empty() || aside.is_some(), "an append of nothing");
+        let connections = records.iter().map(|record| record.connection).collect();
+        let records: Vec<Bytes> = records.into_iter().map(|record| record.bytes).collect();
         for record in &records {
             let summary = linted(record).summary;
             assert!(!self.is_retired(&summary), "two lives are glued together");
         }
         integrate(&mut self.ahead, &records);
-        self.append = Some(records);
+        self.append = Some((records, connections, aside));
     }
 
     /// The append in flight is written; returns the place of its last record.
     pub fn commit(&mut self) -> Seq {
-        let records = self.append.take().expect("an append in flight");
+        let (records, connections, aside) = self.append.take().expect("an append in flight");
         integrate(&mut self.committed, &records);
         self.rows.extend(records);
+        self.connections.extend(connections);
+        self.asides.extend(aside.map(|aside| (self.rows.len(), aside)));
         self.last()
     }
 
@@ -146,6 +156,8 @@ impl Ledger {
     /// The machine loses its power: rows after `kept` are gone, where they were not on disk.
     pub fn cut_power(&mut self, kept: usize) {
         self.rows.truncate(kept.max(self.durable_rows));
+        self.connections.truncate(self.rows.len());
+        self.asides.retain(|(rows, _)| *rows <= self.rows.len());
         self.snapshots.retain(|(seq, _)| *seq <= self.rows.len());
         self.committed = restore(&self.rows);
         self.ahead = restore(&self.rows);
@@ -174,6 +186,35 @@ impl Ledger {
         }
     }
 
+    /// The first row that may have cost text and has not been looked at.
+    pub fn examine_from(&self) -> Option<Seq> {
+        self.asides.last().and_then(|(_, aside)| aside.examine_from)
+    }
+
+    /// The Yjs ids at which the texts begin that are kept beside the document.
+    pub fn kept(&self) -> BTreeSet<(u64, u32)> {
+        let kept = self.asides.iter().flat_map(|(_, aside)| &aside.rescued);
+        kept.map(|kept| (kept.client, kept.clock)).collect()
+    }
+
+    /// How many texts are kept.
+    pub fn kept_len(&self) -> usize {
+        self.asides.iter().map(|(_, aside)| aside.rescued.len()).sum()
+    }
+
+    /// The log with who brought what.
+    pub fn log(&self) -> Vec<LogRow> {
+        let rows = self.rows.iter().zip(&self.connections).enumerate();
+        let row = |(index, (bytes, connection)): (usize, (&Bytes, &ConnectionId))| LogRow {
+            seq: Seq(index as u64 + 1),
+            at_ms: index as i64,
+            author: None,
+            connection: *connection,
+            bytes: bytes.clone(),
+        };
+        rows.map(row).collect()
+    }
+
     fn earlier_lives(&self) -> Retired {
         let mut clocks = StateVector::default();
         self.retired.iter().for_each(|client| clocks.raise(*client, 1));
@@ -184,6 +225,7 @@ impl Ledger {
     pub fn load(&self, without: usize) -> Result<Loaded, RestoreError> {
         let (snapshot, tail) = self.newest(without);
         Ok(Loaded {
+            examine_from: self.examine_from(),
             retired: self.earlier_lives(),
             replica: Replica::restore(snapshot.map(Bytes::as_ref), tail)?,
             last: Seq(self.rows.len() as u64),

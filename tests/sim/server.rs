@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use coscribe::document::core::Core;
-use coscribe::document::input::{Effect, Ending, Input, Record};
+use coscribe::crdt::Hint;
+use coscribe::document::input::{Aside, Effect, Ending, Input, Record};
 use coscribe::id::{Seq, SessionId};
 use coscribe::wire::{Dialect, Reply};
 
@@ -16,6 +17,16 @@ use crate::world::Sim;
 
 /// Longer than the longest wait of a core.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// From here on client ids are those of the server's own edits, one for each start.
+pub const OWN_CLIENTS: u64 = 1 << 40;
+
+/// An edit that carries text over.
+fn is_servers_own(record: &Record) -> bool {
+    let summary = linted(&record.bytes).summary;
+    let mut spans = summary.inserts.iter().chain(&summary.deletes);
+    spans.any(|span| span.client >= OWN_CLIENTS)
+}
 
 /// One start of the document.
 pub struct Server {
@@ -29,6 +40,8 @@ pub struct Server {
     pub was_found: bool,
     /// A snapshot is being written.
     pub snapshot: Option<(usize, Bytes)>,
+    /// Text that may have lost its place is looked for.
+    pub planning: Option<(Seq, Vec<Hint>)>,
     /// What copies of earlier lives brought and is being kept.
     pub keeping: VecDeque<(SessionId, Option<String>)>,
     /// Appends that were answered and are not on disk.
@@ -59,6 +72,7 @@ impl Server {
             is_loading: false,
             was_found: false,
             snapshot: None,
+            planning: None,
             keeping: VecDeque::new(),
             undurable: VecDeque::new(),
             is_failing: false,
@@ -130,6 +144,7 @@ impl Sim {
             Input::Durable,
             Input::SnapshotEnded { written: true },
             Input::BranchKept { session: SessionId(1), branch: None },
+            Input::Planned(None),
             Input::Retire,
             Input::Tick,
         ];
@@ -176,7 +191,11 @@ impl Sim {
                 assert!(self.ledger.append().is_none(), "the log is read while it is written");
                 self.server().is_loading = true;
             }
-            Effect::Append { records } => self.append(records),
+            Effect::Append { records, aside } => self.append(records, aside),
+            Effect::Carry { from, hints } => {
+                assert!(self.server().planning.is_none(), "two plans at once");
+                self.server().planning = Some((from, hints));
+            }
             Effect::WriteSnapshot { seq, bytes, fingerprint } => {
                 assert!(self.server().snapshot.is_none(), "two snapshots at once");
                 assert!(fingerprint.matches(&bytes), "a snapshot restores to something else");
@@ -239,13 +258,13 @@ impl Sim {
         self.links.values().filter(move |link| link.start == start).map(|link| link.part)
     }
 
-    fn append(&mut self, records: Vec<Record>) {
+    fn append(&mut self, records: Vec<Record>, aside: Option<Aside>) {
         assert!(!self.server().is_loading, "an append before the log has been read");
-        for record in &records {
+        for record in records.iter().filter(|record| !is_servers_own(record)) {
             let may_write = self.connections[&record.connection].may_write;
             assert!(may_write, "a reader's update goes to the log");
         }
-        self.ledger.begin(records.into_iter().map(|record| record.bytes).collect());
+        self.ledger.begin(records, aside);
         self.look_for_forgeries();
     }
 

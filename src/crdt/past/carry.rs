@@ -13,7 +13,7 @@
 //! - **Kept** is an orphan whose line nobody wrote again. One update writes it where the line was, for
 //!   the history, and another takes it away again; the caller keeps the text.
 //! - **Doubled** is a line that two people have written again, neither seeing the other's: the later
-//!   copy goes, and what is new in it is carried into the earlier one ([`doubled`]).
+//!   copy goes ([`doubled`]).
 //!
 //! Nothing here changes the past: the edits go through the log like everybody's.
 
@@ -109,10 +109,8 @@ impl Past {
         let ground = Ground::new(self);
         let mut writer = Writer::new(own, self.items.known(own));
         let mut carry = Carry { until: self.last(), ..Carry::default() };
-        let doubles = doubled::find(&ground, since);
         let mut runs = orphans::find(&ground, since);
         runs.extend(strayed::find(&ground, since, hints));
-        runs.extend(doubles.runs);
         let mut spots = Spots::default();
         for run in &runs {
             let spot = run.spot.clone().or_else(|| place::find(&ground, &spots, run));
@@ -125,10 +123,9 @@ impl Past {
                 None => {}
             }
         }
-        if !doubles.gone.is_empty() {
-            let author = doubles.author.unwrap_or(0);
-            let update = writer.finish(&doubles.gone);
-            carry.carried.push(Carried { author: ground.author(author), update });
+        for double in doubled::find(&ground, since, hints) {
+            let (author, update) = (ground.author(double.author), writer.finish(&double.gone));
+            carry.carried.push(Carried { author, update });
         }
         for run in carry.kept.iter().filter_map(|kept| ground.run_at(kept.client, kept.clock, &runs)) {
             carry.carried.extend(ground.shown(&mut writer, run));

@@ -142,7 +142,14 @@ pub(super) struct Items {
 
 impl Items {
     /// Notes that a row deletes clocks. Those that are gone already, or have no item, stay as they are.
-    pub(super) fn delete(&mut self, span: Span, row: u32, mut deleted: impl FnMut(u32)) {
+    /// `again` hears of those that another row has deleted.
+    pub(super) fn delete(
+        &mut self,
+        span: Span,
+        row: u32,
+        mut deleted: impl FnMut(u32),
+        mut again: impl FnMut(u32),
+    ) {
         let Some(&client) = self.numbers.get(&span.client) else {
             return;
         };
@@ -160,6 +167,8 @@ impl Items {
                 }
                 self.items[item as usize].deleted = row;
                 deleted(item);
+            } else if found.deleted < row {
+                again(item);
             }
             clock = found.id.clock + found.len;
         }
@@ -178,6 +187,10 @@ impl Items {
             item.written = written;
             clock += item.len;
         }
+    }
+
+    pub(super) fn is_type(&self, number: u32) -> bool {
+        matches!(self.item(number).content, Content::Type(_))
     }
 
     /// A clock with its client id as clients know it.

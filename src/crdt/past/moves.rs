@@ -15,6 +15,22 @@ pub(super) struct Move {
     pub(super) len: u32,
 }
 
+impl Move {
+    /// A clock is written again by it.
+    pub(super) fn starts_from(&self, id: Id) -> bool {
+        holds(self.from, self.len, id)
+    }
+
+    /// A clock repeats another because of it.
+    pub(super) fn leads_to(&self, id: Id) -> bool {
+        holds(self.to, self.len, id)
+    }
+}
+
+fn holds(start: Id, len: u32, id: Id) -> bool {
+    start.client == id.client && start.clock <= id.clock && id.clock < start.clock + len
+}
+
 /// All moves, in the order of the rows.
 #[derive(Debug, Default)]
 pub(super) struct Moves(Vec<Move>);

@@ -29,6 +29,7 @@ impl Stage {
         let mut core = Core::new(CoreLimits::new(&Config::default()));
         let text = Desk::new(NEW, "body").replace(0..0, "new").expect("a place in the text");
         let loaded = Loaded {
+            examine_from: None,
             replica: Replica::restore(None, &[text]).expect("a log"),
             last: Seq(1),
             rows: 1,

@@ -26,6 +26,7 @@ fn found(rows: &[Bytes], retired: &Retired) -> Input {
 
 fn loaded(rows: &[Bytes], retired: &Retired) -> Input {
     Input::Loaded(Box::new(Loaded {
+        examine_from: None,
         replica: Replica::restore(None, rows).expect("a log"),
         last: Seq(rows.len() as u64),
         rows: rows.len() as u64,
@@ -105,7 +106,7 @@ fn newcomers_are_answered_before_there_is_a_replica() {
     assert!(stage.handle(typed).is_empty());
     assert!(!stage.core.is_idle(), "somebody is here");
     let effects = stage.handle(loaded(&rows, &Retired::default()));
-    let [Effect::Send { session: BO, .. }, Effect::Append { records }] = &effects[..] else {
+    let [Effect::Send { session: BO, .. }, Effect::Append { records, .. }] = &effects[..] else {
         panic!("an answer and an append were expected, not {effects:?}");
     };
     assert_eq!(records.len(), 1);

@@ -93,6 +93,27 @@ impl<'a> Ground<'a> {
         items.from(items.branch(branch).first).map(|(number, _)| number)
     }
 
+    /// The letters of an item and of what is in it, of those items that are meant.
+    pub(super) fn letters(
+        &self,
+        number: u32,
+        is_meant: &dyn Fn(&Item) -> bool,
+        letters: &mut Vec<(Id, u16)>,
+    ) {
+        let item = self.item(number);
+        match item.content {
+            Content::Text(at) if is_meant(item) => {
+                let units = self.past.items.units(at, item.len).iter().enumerate();
+                let id = |skip: usize| Id { clock: item.id.clock + skip as u32, ..item.id };
+                letters.extend(units.map(|(skip, unit)| (id(skip), *unit)));
+            }
+            Content::Type(branch) => {
+                self.children(branch).for_each(|it| self.letters(it, is_meant, letters));
+            }
+            _ => {}
+        }
+    }
+
     /// An item and those around it, outwards, as far as the root.
     pub(super) fn outwards(&self, number: u32) -> impl Iterator<Item = u32> + '_ {
         std::iter::successors(Some(number), |number| self.owner(self.item(*number).parent))

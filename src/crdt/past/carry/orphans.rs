@@ -121,29 +121,15 @@ fn is_undone(ground: &Ground<'_>, item: &Item) -> bool {
 /// Whether everything that a block took over when it was made is written again by the row that deletes
 /// it; a person who writes the block anew takes what others wrote along as well.
 fn comes_back(ground: &Ground<'_>, branch: u32, made: u32, undo: u32) -> bool {
+    let again = ground.past.moves.of(undo);
     let copied = ground.past.moves.of(made);
-    let mut any = false;
-    for number in ground.children(branch) {
-        let item = ground.item(number);
-        let is_copy = item.inserted == made
-            && copied.iter().any(|it| {
-                it.to.client == item.id.client
-                    && it.to.clock <= item.end().clock
-                    && item.id.clock < it.to.clock + it.len
-            });
-        if !is_copy || item.text_len() == 0 {
-            continue;
-        }
-        let again = ground.past.moves.of(undo);
-        let is_again = again.iter().any(|it| {
-            it.from.client == item.id.client
-                && it.from.clock <= item.id.clock
-                && item.id.clock < it.from.clock + it.len
-        });
-        if item.deleted == undo && !is_again {
-            return false;
-        }
-        any |= is_again;
-    }
-    any
+    let copies = ground.children(branch).map(|it| ground.item(it)).filter(|item| {
+        item.deleted == undo && item.text_len() > 0 && copied.iter().any(|it| it.leads_to(item.id))
+    });
+    let mut copies = copies.peekable();
+    let is_again = |item: &Item| {
+        let sources = ground.trail.sources(item.id);
+        sources.into_iter().chain([item.id]).any(|id| again.iter().any(|it| it.starts_from(id)))
+    };
+    copies.peek().is_some() && copies.all(is_again)
 }

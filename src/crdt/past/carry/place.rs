@@ -137,6 +137,16 @@ impl Ground<'_> {
         Spot { is_code, ..spot }
     }
 
+    /// Behind a letter.
+    pub(super) fn after(&self, id: Id) -> Spot {
+        self.beside(id, Side::Left)
+    }
+
+    /// In front of a letter.
+    pub(super) fn ahead(&self, id: Id) -> Spot {
+        self.beside(id, Side::Right)
+    }
+
     pub(super) fn behind(&self, number: u32) -> Spot {
         let (items, item) = (&self.past.items, self.item(number));
         let right = (item.right != NONE).then(|| items.place(self.item(item.right).id));

@@ -435,3 +435,70 @@ fn what_a_person_deletes_who_sees_it_is_gone() {
     assert_eq!(table.lines(), ["paragraph First line"]);
     assert!(table.kept.is_empty());
 }
+
+#[test]
+fn a_sentence_goes_with_the_end_of_a_line_that_was_split() {
+    let (mut table, people) = Table::with(&LINES);
+    people[0].write(1, MORE);
+    people[1].split(1, 8);
+    table.sync(&people[1]);
+    table.sync(&people[0]);
+    table.sync_all(&people);
+    let end = format!("paragraph  the sentence{MORE}");
+    assert_eq!(table.lines()[1..], ["paragraph Start of".to_owned(), end]);
+}
+
+#[test]
+fn who_has_seen_a_split_writes_where_they_mean() {
+    let (mut table, people) = Table::with(&LINES);
+    people[1].split(1, 8);
+    table.sync_all(&people);
+    people[0].write(1, ", by Ann");
+    table.sync_all(&people);
+    assert_eq!(table.lines()[1..], ["paragraph Start of, by Ann", "paragraph  the sentence"]);
+}
+
+#[test]
+fn a_sentence_goes_with_a_line_that_changed_places_with_another() {
+    let (mut table, people) = Table::with(&LINES);
+    people[0].write(1, MORE);
+    // As editors do that rewrite both lines where they are, but for what both have at their ends.
+    people[1].edit(|page, txn| {
+        let (one, other) = (text_of(page, txn, 0), text_of(page, txn, 1));
+        let (one_len, other_len) = (one.len(txn), other.len(txn));
+        one.remove_range(txn, 0, one_len - 1);
+        one.insert(txn, 0, "Start of the sentenc");
+        other.remove_range(txn, 0, other_len - 1);
+        other.insert(txn, 0, "First lin");
+    });
+    table.sync(&people[1]);
+    table.sync(&people[0]);
+    table.sync_all(&people);
+    assert_eq!(table.lines(), [format!("paragraph {WHOLE}"), "paragraph First line".to_owned()]);
+}
+
+#[test]
+fn two_who_make_the_same_line_a_heading_get_one_line() {
+    for (one, other) in [("heading", "heading"), ("heading", "bulletList>listItem>paragraph")] {
+        let (mut table, people) = Table::with(&LINES);
+        people[1].form(1, one);
+        people[2].form(1, other);
+        table.sync(&people[1]);
+        table.sync(&people[2]);
+        // Typed into the copy that is gone.
+        people[2].write(0, "!");
+        table.sync_all(&people);
+        let line = format!("{one} Start of the sentence");
+        assert_eq!(table.lines(), ["paragraph First line!".to_owned(), line]);
+    }
+}
+
+#[test]
+fn a_line_that_somebody_wrote_twice_on_purpose_stays() {
+    let (mut table, people) = Table::with(&LINES);
+    people[1].form(1, "heading");
+    table.sync_all(&people);
+    people[2].edit(|page, txn| insert(page, txn, 1, "heading", "Start of the sentence"));
+    table.sync_all(&people);
+    assert_eq!(table.lines()[1..], ["heading Start of the sentence", "heading Start of the sentence"]);
+}
