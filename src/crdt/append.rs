@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use yrs::{GetString, Text, WriteTxn, XmlElementPrelim, XmlFragment, XmlTextPrelim};
 
+use super::lint::{LintLimits, lint};
 use super::replica::Replica;
 
 /// Where lines go.
@@ -48,6 +49,16 @@ pub fn append_lines(
     })
 }
 
+/// Whether an edit was ever made under a client id in a document, which is given by its full state as a
+/// Yjs v1 update.
+///
+/// # Errors
+/// In words, where the state cannot be read.
+pub fn has_edit_of(live: &[u8], client: u64) -> Result<bool, String> {
+    let summary = lint(live, &LintLimits::NONE).map_err(|e| e.to_string())?;
+    Ok(summary.inserts.iter().any(|span| span.client == client))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +76,20 @@ mod tests {
         let lines = ["then".to_owned(), "😀".to_owned()];
         let update = append_lines(&live, "body", Page::Text, &lines, 7).expect("an edit");
         assert_eq!(after(&live, update)["body"], "now\nthen\n😀");
+    }
+
+    #[test]
+    fn an_edit_is_known_by_its_client_id_also_when_nothing_is_left_of_it() {
+        let mut desk = Desk::new(1 << 52, "body");
+        let written = desk.replace(0..0, "now").expect("a place");
+        let gone = desk.replace(0..3, "").expect("a place");
+        let mut replica = Replica::restore(None, &[written.clone(), gone]).expect("a document");
+        for state in [written, replica.encode_full()] {
+            assert_eq!(has_edit_of(&state, 1 << 52), Ok(true));
+            assert_eq!(has_edit_of(&state, 1), Ok(false));
+        }
+        assert_eq!(has_edit_of(&[0, 0], 1 << 52), Ok(false));
+        assert!(has_edit_of(&[7], 1).is_err());
     }
 
     #[test]
