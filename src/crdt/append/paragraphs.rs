@@ -2,7 +2,7 @@
 
 use yrs::branch::Branch;
 use yrs::{
-    Any, BranchID, MapPrelim, Text, TransactionMut, Xml, XmlElementPrelim, XmlElementRef,
+    Any, BranchID, Map, MapPrelim, Text, TransactionMut, Xml, XmlElementPrelim, XmlElementRef,
     XmlFragment, XmlFragmentRef, XmlOut, XmlTextPrelim,
 };
 
@@ -73,8 +73,13 @@ fn append_text(txn: &mut TransactionMut<'_>, page: &XmlFragmentRef, line: &str) 
     let block = page.push_back(txn, XmlTextPrelim::new(""));
     block.insert_attribute(txn, "__type", "paragraph");
     if !line.is_empty() {
-        let run = [("__type", Any::from("text")), ("__format", 0.into()), ("__style", "".into())];
-        block.insert_embed(txn, 0, MapPrelim::from(run));
+        let run = block.insert_embed(txn, 0, MapPrelim::default());
+        // One after the other: of the same document the same edit is made each time.
+        for (name, value) in
+            [("__type", Any::from("text")), ("__format", 0.into()), ("__style", "".into())]
+        {
+            run.insert(txn, name, value);
+        }
         block.insert(txn, 1, line);
     }
 }
