@@ -23,6 +23,7 @@ use super::remote::{Remote, document_path};
   coscribe document name minutes 'as sent to Bo'              keep this moment
   coscribe document restore minutes --seq 100                 an edit, while others type
   coscribe document revert minutes --author bo --dry-run      what would be taken back?
+  coscribe document rescued minutes                           text that lost its place in it
   coscribe document text minutes --server https://notes.example --token-file token")]
 pub(super) struct Document {
     #[command(flatten)]
@@ -164,6 +165,23 @@ enum Action {
     Branch { name: String, branch: String },
     /// Put the lines of a branch that are missing at the end of the document
     Merge { name: String, branch: String },
+    /// Text that lost its place because somebody replaced or removed what it was written into
+    ///
+    /// Lists what is kept beside the document, newest first, each with the `id` by which it is put back or
+    /// dismissed. Nothing of it is in the document now.
+    #[command(after_help = "Examples:
+  coscribe document rescued minutes                      what is there, whose, and why?
+  coscribe document rescued minutes --restore kUpuQ2rV   put it back, as an edit of yours
+  coscribe document rescued minutes --dismiss kUpuQ2rV   it is not wanted; the history still has it")]
+    Rescued {
+        name: String,
+        /// Put this one back into the document
+        #[arg(long, value_name = "ID")]
+        restore: Option<String>,
+        /// Do not keep this one any longer
+        #[arg(long, value_name = "ID", conflicts_with = "restore")]
+        dismiss: Option<String>,
+    },
     /// Delete it; everybody in it is told, and it can be brought back
     Delete { name: String },
     /// Bring a deleted one back
@@ -272,6 +290,14 @@ impl Action {
             Self::Merge { name, branch } => {
                 post(&name, &format!("/branches/{}/merge", escaped(&branch)), json!({}))
             }
+            Self::Rescued { name, restore: Some(id), .. } => {
+                post(&name, &format!("/rescued/{}/restore", escaped(&id)), json!({}))
+            }
+            Self::Rescued { name, dismiss: Some(id), .. } => Request {
+                method: Method::DELETE,
+                ..get(&name, format!("/rescued/{}", escaped(&id)))
+            },
+            Self::Rescued { name, .. } => get(&name, "/rescued".into()),
             Self::Delete { name } => {
                 Request { method: Method::DELETE, ..get(&name, String::new()) }
             }

@@ -5,6 +5,7 @@
 mod append;
 mod depth;
 mod desk;
+mod everything;
 pub mod lint;
 pub mod pack;
 mod past;
@@ -18,8 +19,9 @@ mod state_vector;
 mod typist;
 mod whole;
 
-pub use append::{Page, append_lines};
+pub use append::{Page, append_lines, has_edit_of};
 pub use desk::{BeyondTheEnd, Desk};
+pub use everything::everything_to_json;
 pub use lint::{LintLimits, Summary};
 pub use past::{
     Author, Carried, Carry, Change, ChangeKind, Edit, Hint, Kept, Past, PastError, Span, Why, to_json,

@@ -21,7 +21,9 @@ use super::lint::{LintLimits, Summary, lint};
 use super::replica::Replica;
 use super::reshape::array_roots;
 use crate::id::{LogRow, Seq};
-use ever::{Doings, Everything, Piece, Type, What, without_deletes};
+use ever::{Doings, Everything, Piece, Type, What};
+
+pub(super) use ever::without_deletes;
 
 mod ever;
 

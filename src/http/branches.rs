@@ -107,7 +107,7 @@ pub(super) async fn merge(
     let live = read_state(&site.services, seat(&site, &caller, &document.id)?).await?;
     let client = new_client()?;
     let merging = read(move || {
-        let Some((root, page)) = main_root(&json_of(&bytes)?) else { return Ok(None) };
+        let Some((root, page)) = roots(&json_of(&bytes)?).next() else { return Ok(None) };
         let (there, brought) = (text_of(live.clone())?, text_of(bytes)?);
         let lines = missing(&there, &brought);
         if lines.is_empty() {
@@ -154,9 +154,9 @@ fn text_of(bytes: Bytes) -> Result<String, String> {
     Ok(past.text(Seq(1), None))
 }
 
-/// The root that people write in: the first one that is a text or a page.
-fn main_root(json: &Value) -> Option<(String, Page)> {
-    json.as_object()?.iter().find_map(|(name, root)| match root {
+/// The roots that people write in, texts and pages, in the order of their names.
+pub(super) fn roots(json: &Value) -> impl Iterator<Item = (String, Page)> {
+    json.as_object().into_iter().flatten().filter_map(|(name, root)| match root {
         Value::String(_) => Some((name.clone(), Page::Text)),
         Value::Object(page) if page.get("type")? == "doc" => Some((name.clone(), Page::Fragment)),
         _ => None,

@@ -11,6 +11,7 @@ mod history;
 mod limits;
 mod problem;
 mod recordings;
+mod rescued;
 mod server;
 mod sharing;
 mod turns;
@@ -126,6 +127,9 @@ fn routes(site: &Site, config: &mut web::ServiceConfig) {
                 .route("/documents/{name}/branches/{id}", web::delete().to(branches::delete))
                 .route("/documents/{name}/branches/{id}/content", web::get().to(branches::content))
                 .route("/documents/{name}/branches/{id}/merge", web::post().to(branches::merge))
+                .route("/documents/{name}/rescued", web::get().to(rescued::list))
+                .route("/documents/{name}/rescued/{id}", web::delete().to(rescued::dismiss))
+                .route("/documents/{name}/rescued/{id}/restore", web::post().to(rescued::restore))
                 .route("/documents/{name}/copy", web::post().to(versions::copy))
                 .route("/documents/{name}/recording", web::get().to(recordings::stored))
                 .route("/documents/{name}/recording/live", web::get().to(recordings::live))

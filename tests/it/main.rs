@@ -25,6 +25,7 @@ mod rates;
 mod record;
 mod recordings;
 mod replay;
+mod rescued;
 mod rights;
 mod saving;
 mod shrinking;

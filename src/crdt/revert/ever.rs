@@ -77,7 +77,7 @@ fn cover(ranges: &mut BTreeMap<u32, u32>, span: &Span) -> Vec<(u32, u32)> {
 }
 
 /// An update without what it deletes.
-pub(super) fn without_deletes(update: &[u8]) -> Vec<u8> {
+pub(in crate::crdt) fn without_deletes(update: &[u8]) -> Vec<u8> {
     let mut end = 1;
     let mut reader = Reader::new(update);
     // The bytes have been linted.

@@ -59,7 +59,10 @@ async fn texts_are_kept_with_the_append_that_cost_them_and_listed_newest_first()
     let both = aside(Some(1), &[a.clone(), b.clone()]);
     assert_eq!(append_aside(&store, "d", 1..=2, both).await, Ok(Seq(2)));
     assert_eq!(append_aside(&store, "other", 1..=1, aside(None, &[])).await, Ok(Seq(1)));
-    assert_eq!(append_aside(&store, "d", 3..=3, aside(None, &[c.clone()])).await, Ok(Seq(3)));
+    assert_eq!(
+        append_aside(&store, "d", 3..=3, aside(None, std::slice::from_ref(&c))).await,
+        Ok(Seq(3))
+    );
     store.close().await;
 
     let store = place.open().await;
