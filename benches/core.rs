@@ -67,6 +67,7 @@ fn live_core(sessions: u64) -> Core {
     let mut core = Core::new(CoreLimits::new(&Config::default()));
     let replica = Replica::new();
     let loaded = Loaded {
+        examine_from: None,
         replica,
         last: Seq(0),
         rows: 0,

@@ -26,7 +26,9 @@ pub use lint::{LintLimits, Summary};
 pub use past::{
     Author, Carried, Carry, Change, ChangeKind, Edit, Hint, Kept, Past, PastError, Span, Why, to_json,
 };
-pub use replica::{Broken, Fingerprint, Integrated, Linted, Replica, RestoreError, Verdict};
+pub use replica::{
+    Broken, Fingerprint, Integrated, Linted, Replica, RestoreError, Verdict, merged,
+};
 pub use reshape::{ReshapeError, Reshaped, reshape};
 pub use revert::{RevertError, Reverted, revert};
 pub use state_vector::StateVector;

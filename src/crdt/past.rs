@@ -83,7 +83,7 @@ pub struct PastError {
 }
 
 /// Everything that was ever in a document. See the module.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Past {
     items: Items,
     moves: Moves,
@@ -94,7 +94,7 @@ pub struct Past {
     numbers: HashMap<Author, u32>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Row {
     seq: Seq,
     at_ms: i64,

@@ -14,7 +14,7 @@ use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
 use yrs::{
     ClientID, Doc, ID, IdSet, OffsetKind, Options, ReadTxn, Transact, TransactionMut, Update,
-    WriteTxn, diff_updates_v1,
+    WriteTxn, diff_updates_v1, merge_updates_v1,
 };
 
 use super::depth::DepthBound;
@@ -591,6 +591,14 @@ pub(super) fn id_set<'a>(spans: impl IntoIterator<Item = &'a Span>) -> IdSet {
         set.insert(ID::new(ClientID::new(span.client), span.start), span.end - span.start);
     }
     set
+}
+
+/// Several updates as one.
+///
+/// # Errors
+/// In the CRDT library's words, where one cannot be read.
+pub fn merged<'a>(updates: impl IntoIterator<Item = &'a Bytes>) -> Result<Bytes, String> {
+    merge_updates_v1(updates).map(Bytes::from).map_err(|e| e.to_string())
 }
 
 /// See [`Integrated::costs_text`]. Nothing is looked at where nothing is deleted.

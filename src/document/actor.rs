@@ -53,6 +53,9 @@ const REFLECTED_BY_MIN: usize = 8;
 /// again and again would help nobody.
 const FAILED_STAYS: Duration = Duration::from_secs(2);
 
+/// How long a batch waits until it is known what text it costs.
+const PLAN_PATIENCE: Duration = Duration::from_secs(2);
+
 /// A hub that cannot take a report is told again after this time.
 const REPORT_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -225,7 +228,10 @@ impl DocumentActor {
         match effect {
             Effect::Load => self.load(ctx),
             Effect::Append { records, aside } => self.append(records, aside, ctx),
-            Effect::Carry { from, hints } => self.carry(from, hints, ctx),
+            Effect::Carry { from, records, hints } => self.carry(from, records, hints, ctx),
+            Effect::CannotCarry { reason } => {
+                error!(document.id = %self.id, reason, "text that lost its place was not carried over");
+            }
             Effect::WriteSnapshot { seq, bytes, fingerprint } => {
                 self.write_snapshot(seq, bytes, fingerprint, ctx);
             }
@@ -349,37 +355,48 @@ impl DocumentActor {
         self.input(Input::CommitFailed { reason: e.to_string() }, ctx);
     }
 
-    fn carry(&mut self, from: Seq, hints: Vec<Hint>, ctx: &mut Context<Self>) {
-        let (shared, id) = (self.shared.clone(), self.id.clone());
+    fn carry(
+        &mut self,
+        from: Seq,
+        records: Vec<Record>,
+        hints: Vec<Hint>,
+        ctx: &mut Context<Self>,
+    ) {
+        let (archive, id) = (self.shared.archive.clone(), self.id.clone());
         // As Yjs draws them.
         let own = self.own_client.map_or_else(|| getrandom::u32().map(u64::from), Ok);
         self.own_client = own.as_ref().ok().copied();
+        let at_ms = clock::unix_ms();
+        let rows = records.iter().map(|record| stamped(record.clone(), at_ms)).collect();
         let planning = async move {
             let own = own.map_err(|e| e.to_string())?;
-            let document = shared.store.summary(&id).await.map_err(|e| e.to_string())?;
-            let document = document.ok_or("the document is gone")?;
-            let plan = shared.archive.read(&document, move |past| past.carry(from, &hints, own));
-            plan.await.map_err(|e| e.to_string())
+            let plan = archive.ahead(&id, rows, move |past| past.carry(from, &hints, own));
+            let plan = tokio::time::timeout(PLAN_PATIENCE, plan).await;
+            plan.map_err(|_| "it takes too long".to_owned())?.map_err(|e| e.to_string())
         };
-        ctx.spawn(planning.into_actor(self).map(move |planned: Result<Carry, String>, actor, ctx| {
-            match &planned {
-                Ok(plan) => {
-                    actor.shared.metrics.carried.inc_by(plan.carried.len() as u64);
-                    actor.shared.metrics.rescued.inc_by(plan.kept.len() as u64);
-                    debug!(
-                        document.id = %actor.id, from = from.0, until = plan.until.0,
-                        carried = plan.carried.len(), rescued = plan.kept.len(),
-                        "looked for text that lost its place"
-                    );
-                }
-                Err(reason) => warn!(
-                    document.id = %actor.id, from = from.0, reason,
-                    "text that lost its place could not be looked for; it is tried again when the \
-                     document is opened the next time"
-                ),
-            }
-            actor.input(Input::Planned(planned.ok().map(Box::new)), ctx);
+        ctx.spawn(planning.into_actor(self).map(move |planned, actor, ctx| {
+            actor.planned(&planned, from);
+            let plan = planned.ok().map(Box::new);
+            actor.input(Input::Planned { from, records, plan }, ctx);
         }));
+    }
+
+    fn planned(&self, planned: &Result<Carry, String>, from: Seq) {
+        match planned {
+            Ok(plan) => {
+                self.shared.metrics.carried.inc_by(plan.carried.len() as u64);
+                self.shared.metrics.rescued.inc_by(plan.kept.len() as u64);
+                debug!(
+                    document.id = %self.id, from = from.0, carried = plan.carried.len(),
+                    rescued = plan.kept.len(), "looked for text that lost its place"
+                );
+            }
+            Err(reason) => warn!(
+                document.id = %self.id, from = from.0, reason,
+                "text that lost its place could not be looked for; that is tried again when the \
+                 document is opened the next time"
+            ),
+        }
     }
 
     fn write_snapshot(

@@ -1,20 +1,19 @@
 //! Carrying text over that lost its place, and keeping what has none.
 //!
-//! When an update may have cost somebody text, the row is noted in the log's own transaction. Behind it,
-//! away from those who type, `crdt::Past` says what has to be done; what it says goes through the log
-//! like everybody's edits. The rules that must hold:
+//! A batch that may have cost somebody text does not go to the log alone: the shell is asked first what
+//! has to be done about it (`crdt::Past::carry`), away from those who type in other documents. The
+//! answer goes into the same append, and is shown in the same update. So the rules hold by themselves:
+//! nobody sees a line without its text, and a server that dies in between has done nothing or all.
 //!
-//! - the note goes in the transaction that holds the carrying edits and the kept texts, so that a
-//!   server that dies in between does all of it again, or nothing;
-//! - one plan at a time, made of what is in the log;
-//! - a plan that cannot be made is tried again when the document is opened the next time.
+//! Where the answer cannot be found, the batch goes to the log with a note of its first row, and the
+//! question is asked again when the document is opened the next time.
 
-use std::time::Duration;
+use bytes::Bytes;
 
 use super::core::Core;
-use super::flush::{Flight, Waiting};
+use super::flush::Flight;
 use super::input::{Aside, Effect, Record};
-use crate::crdt::{Author, Carry, Hint, Integrated, Kept, Linted, Verdict};
+use crate::crdt::{Author, Carry, Hint, Linted, Verdict};
 use crate::id::{ConnectionId, Seq, SessionId};
 use crate::wire::Reply;
 
@@ -24,151 +23,72 @@ const NO_CONNECTION: ConnectionId = ConnectionId(0);
 /// What writers are told when the list of kept texts has grown.
 const RESCUED: &str = r#"{"type":"coscribe.rescued"}"#;
 
-/// Clients that came back from being away, of which it is remembered what they had.
-const HINTS_MAX: usize = 64;
-
-/// What is known of text that may have lost its place.
-#[derive(Debug, Default)]
-pub(super) struct Carrying {
-    /// The first row that has not been looked at.
-    due: Option<Seq>,
-    /// The first row that is being looked at.
-    planning: Option<Seq>,
-    /// What has been found and is not in the log.
-    found: Option<Carry>,
-    /// What is noted in the store.
-    noted: Option<Seq>,
-    hints: Vec<Hint>,
-    /// It could not be found out what was lost: not tried again before the next start.
-    failed: bool,
-}
-
-impl Carrying {
-    /// Nothing has to be done any more.
-    pub(super) fn is_idle(&self) -> bool {
-        let is_done = self.due.is_none() && self.planning.is_none() && self.found.is_none();
-        is_done || self.failed
-    }
-
-    /// A plan waits to be carried out.
-    pub(super) fn has_found(&self) -> bool {
-        self.found.is_some()
-    }
-
-    /// As the store has it when the log has been read.
-    pub(super) fn loaded(&mut self, examine_from: Option<Seq>) {
-        self.noted = examine_from;
-        if self.planning.is_none() && self.found.is_none() {
-            self.due = examine_from;
-        }
-    }
-
-    /// What to write beside an append whose first row is `first` and may cost text; `None` if that is
-    /// noted already.
-    pub(super) fn note(&self, first: Seq) -> Option<Aside> {
-        let from = self.noted.map_or(first, |noted| noted.min(first));
-        let aside = Aside { examine_from: Some(from), rescued: Vec::new() };
-        (self.noted != Some(from)).then_some(aside)
-    }
-
-    /// An append that may have cost text is in the log.
-    pub(super) fn noted(&mut self, first: Seq) {
-        self.noted = Some(self.noted.map_or(first, |noted| noted.min(first)));
-        self.due = Some(self.due.map_or(first, |due| due.min(first)));
-    }
-
-    pub(super) fn hint(&mut self, hint: Hint) {
-        if self.hints.len() < HINTS_MAX {
-            self.hints.push(hint);
-        }
-    }
-}
-
 impl Core {
-    /// Asks for a plan, or does what the last one says, as far as that is possible now.
-    pub(super) fn carry_on(&mut self, now: Duration) {
-        let is_early = self.retry_at.is_some_and(|at| now < at);
-        if self.carrying.failed || is_early || self.flight.is_some() || self.replica.is_none() {
-            return;
-        }
-        if let Some(found) = self.carrying.found.take() {
-            self.launch_found(found);
-        } else if self.carrying.planning.is_none()
-            && let Some(from) = self.carrying.due.take()
-        {
-            self.carrying.planning = Some(from);
-            let hints = std::mem::take(&mut self.carrying.hints);
-            self.effects.push(Effect::Carry { from, hints });
+    /// Asks what rows that the log has already have cost, if that is due since the document was opened.
+    pub(super) fn examine_log(&mut self) {
+        let is_ready = self.flight.is_none() && self.replica.is_some() && self.failures == 0;
+        if is_ready && std::mem::take(&mut self.must_examine) && self.unexamined.is_some() {
+            self.flight = Some(Flight::default());
+            self.examine(Vec::new(), Vec::new());
         }
     }
 
-    /// What has to be done is known; `None` if that cannot be found out.
-    pub(super) fn planned(&mut self, plan: Option<Carry>) {
-        let Some(from) = self.carrying.planning.take() else { return };
+    /// Asks what the batch in flight has cost, before it goes to the log.
+    pub(super) fn examine(&mut self, records: Vec<Record>, hints: Vec<Hint>) {
+        let first = Seq(self.log.last.0 + 1);
+        // What could not be found out before is looked for again.
+        let from = self.unexamined.unwrap_or(first);
+        self.effects.push(Effect::Carry { from, records, hints });
+    }
+
+    /// The answer, with the batch that was asked about.
+    pub(super) fn planned(&mut self, from: Seq, records: Vec<Record>, plan: Option<Carry>) {
+        let Some(mut flight) = self.flight.take() else { return };
         let Some(plan) = plan else {
-            self.carrying.due = Some(from);
-            self.carrying.failed = true;
-            return;
+            self.flight = Some(flight);
+            self.unexamined = Some(from);
+            let aside = Aside { examine_from: Some(from), rescued: Vec::new() };
+            return self.effects.push(Effect::Append { records, aside: Some(aside) });
         };
-        // Rows that came while the plan was made and are in it.
-        self.carrying.due.take_if(|due| *due <= plan.until);
-        self.carrying.found = Some(plan);
-    }
-
-    /// Sends edits and kept texts to the log, with the note that all has been looked at.
-    fn launch_found(&mut self, found: Carry) {
-        let updates = found.carried.iter().map(|carried| {
-            Linted::new(carried.update.clone(), &self.limits.lint).map_err(|e| e.to_string())
-        });
-        let updates: Result<Vec<Linted>, String> = updates.collect();
-        let integrated = updates.and_then(|updates| {
-            let updates: Vec<&Linted> = updates.iter().collect();
-            let replica = self.replica.as_mut().ok_or("there is no replica")?;
-            replica.integrate(&updates).map_err(|broken| broken.reason)
-        });
-        let aside = Aside { examine_from: self.carrying.due, rescued: found.kept.clone() };
-        let is_known = |verdict: &Verdict| matches!(verdict, Verdict::Applied | Verdict::Known);
-        match integrated {
-            Ok(integrated) if integrated.verdicts.iter().all(is_known) => {
-                self.launch_carry(found, integrated, aside);
-            }
-            _ => {
-                // The replica may hold a part of it.
-                self.carrying.failed = true;
-                self.reload();
-            }
+        let mut records = records;
+        match self.carried(&mut flight, &plan) {
+            Ok(carried) => records.extend(carried),
+            // The replica may hold a part of the answer.
+            Err(reason) => return self.rebuild(&reason, flight),
         }
-    }
-
-    fn launch_carry(&mut self, found: Carry, integrated: Integrated, aside: Aside) {
-        let Integrated { verdicts, merged, starts, costs_text: _ } = integrated;
-        let carried = found.carried.iter().zip(verdicts);
-        let fresh = carried.filter(|(_, verdict)| *verdict == Verdict::Applied);
-        let records: Vec<Record> = fresh
-            .map(|(carried, _)| {
-                let (author, connection) = match &carried.author {
-                    Author::User(subject) => (Some(subject.clone()), NO_CONNECTION),
-                    Author::Connection(connection) => (None, *connection),
-                };
-                Record { connection, author, bytes: carried.update.clone() }
-            })
-            .collect();
-        if records.is_empty() && aside.rescued.is_empty() && aside.examine_from == self.carrying.noted
-        {
-            return;
-        }
-        let bytes = records.iter().map(|record| record.bytes.len()).sum();
-        let rows = records.len() as u64;
-        self.flight = Some(Flight::of_carry(found, merged, starts, rows, bytes));
+        self.unexamined = None;
+        flight.rescues = !plan.kept.is_empty();
+        self.flight = Some(flight);
+        let aside = Aside { examine_from: None, rescued: plan.kept };
         self.effects.push(Effect::Append { records, aside: Some(aside) });
     }
 
-    /// The edits of a plan are in the log.
-    pub(super) fn carried(&mut self, kept: &[Kept]) {
-        self.carrying.noted = self.carrying.due;
-        if kept.is_empty() {
-            return;
+    /// Integrates what an answer says, behind the batch in flight.
+    fn carried(&mut self, flight: &mut Flight, plan: &Carry) -> Result<Vec<Record>, String> {
+        let updates = plan.carried.iter().map(|carried| {
+            Linted::new(carried.update.clone(), &self.limits.lint).map_err(|e| e.to_string())
+        });
+        let updates: Vec<Linted> = updates.collect::<Result<_, String>>()?;
+        let updates: Vec<&Linted> = updates.iter().collect();
+        let replica = self.replica.as_mut().ok_or("there is no replica")?;
+        let integrated = replica.integrate(&updates).map_err(|broken| broken.reason)?;
+        let mut records = Vec::new();
+        for (carried, verdict) in plan.carried.iter().zip(&integrated.verdicts) {
+            match verdict {
+                Verdict::Applied => records.push(record(&carried.author, carried.update.clone())),
+                Verdict::Known => {}
+                Verdict::Hole => return Err("an edit that carries text does not fit".to_owned()),
+                Verdict::Refused(reason) => return Err(reason.clone()),
+            }
         }
+        if !records.is_empty() {
+            flight.add(&integrated, &records)?;
+        }
+        Ok(records)
+    }
+
+    /// Texts are kept from now on: writers are told.
+    pub(super) fn tell_of_rescued(&mut self) {
         let writers = self.sessions.iter().filter(|(_, known)| known.about.may_write);
         let writers: Vec<SessionId> = writers.map(|(session, _)| *session).collect();
         for session in writers {
@@ -176,27 +96,19 @@ impl Core {
         }
     }
 
-    /// The edits of a plan are not in the log, and are tried again.
-    pub(super) fn carry_failed(&mut self, found: Carry) {
-        self.carrying.found = Some(found);
+    /// What a session had that has come back with edits, which are the row `seq`.
+    pub(super) fn hint(&mut self, session: SessionId, seq: Seq) -> Option<Hint> {
+        let vector = self.sessions.get_mut(&session)?.had.take()?;
+        let seen = self.replica.as_ref()?.known_part(&vector);
+        Some(Hint { seq, seen })
     }
+}
 
-    /// Notes what clients had that have come back with edits, and lets go of it.
-    pub(super) fn note_absent(&mut self, batch: &[Waiting], verdicts: &[Verdict]) {
-        let mut seq = self.log.last;
-        for (waiting, verdict) in batch.iter().zip(verdicts) {
-            if *verdict != Verdict::Applied {
-                continue;
-            }
-            seq = Seq(seq.0 + 1);
-            if !waiting.whole || waiting.update.summary.inserts.is_empty() {
-                continue;
-            }
-            let known = self.sessions.get_mut(&waiting.session);
-            let vector = known.and_then(|known| known.had.take());
-            if let (Some(vector), Some(replica)) = (vector, &self.replica) {
-                self.carrying.hint(Hint { seq, seen: replica.known_part(&vector) });
-            }
-        }
-    }
+/// An edit in somebody's name.
+fn record(author: &Author, bytes: Bytes) -> Record {
+    let (author, connection) = match author {
+        Author::User(subject) => (Some(subject.clone()), NO_CONNECTION),
+        Author::Connection(connection) => (None, *connection),
+    };
+    Record { connection, author, bytes }
 }

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::carry::Carrying;
 use super::flush::{Credit, Echo, Flight, Undurable, Waiting};
 use super::held::Held;
 use super::input::{About, Effect, Ending, Greeting, Input, Loaded, Record};
@@ -128,8 +127,12 @@ pub struct Core {
     /// After damage of unknown origin: integrate one update at a time.
     pub(super) careful: bool,
     pub(super) snapshot_in_flight: bool,
-    /// Text that may have lost its place.
-    pub(super) carrying: Carrying,
+    /// The first row of the log of which it is not known whether it has cost text.
+    pub(super) unexamined: Option<Seq>,
+    /// That is to be found out: the document has just been opened.
+    pub(super) must_examine: bool,
+    /// An answer to that did not fit: not asked again before the next start.
+    pub(super) carries_nothing: bool,
     /// The log is being read.
     pub(super) loading: bool,
     /// Somebody waits until everything that was accepted is in the log.
@@ -200,7 +203,9 @@ impl Core {
             failures: 0,
             careful: false,
             snapshot_in_flight: false,
-            carrying: Carrying::default(),
+            unexamined: None,
+            must_examine: false,
+            carries_nothing: false,
             loading: true,
             flushing: false,
             retiring: false,
@@ -242,7 +247,9 @@ impl Core {
             Input::Durable => self.durable(),
             Input::SnapshotEnded { written } => self.snapshot_ended(written),
             Input::BranchKept { session, branch } => self.branch_kept(session, branch),
-            Input::Planned(plan) => self.planned(plan.map(|plan| *plan)),
+            Input::Planned { from, records, plan } => {
+                self.planned(from, records, plan.map(|plan| *plan));
+            }
             Input::Flush => self.flushing = true,
             Input::Retire => self.retire(),
             Input::Tick => self.presence.expire(now),
@@ -269,7 +276,7 @@ impl Core {
             && self.is_settled()
             && self.replica.is_some()
             && !self.snapshot_in_flight
-            && self.carrying.is_idle()
+            && !self.must_examine
     }
 
     /// So many updates wait that their senders should not be read; for the log never while it fails.
@@ -410,7 +417,8 @@ impl Core {
 
     fn loaded(&mut self, loaded: Loaded) {
         let Loaded { replica, last, rows, bytes, snapshot_bytes, retired, examine_from } = loaded;
-        self.carrying.loaded(examine_from);
+        self.unexamined = examine_from;
+        self.must_examine = examine_from.is_some() && !self.log.was_loaded;
         self.loading = false;
         self.preview = None;
         let grew = last > self.log.last;

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::core::{Core, CoreLimits, MAY_NOT_WRITE, Sync, SyncKind};
 use super::input::{Effect, Record};
 use super::pace;
-use crate::crdt::{Carry, Integrated, Linted, Verdict};
+use crate::crdt::{Integrated, Linted, Verdict, merged};
 use crate::id::{Seq, SessionId};
 use crate::wire::Reply;
 
@@ -58,7 +58,7 @@ pub(super) struct Credit {
 }
 
 /// A batch that is integrated and on its way to the log.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Flight {
     merged: Bytes,
     /// Where each client id stood before.
@@ -68,23 +68,24 @@ pub(super) struct Flight {
     batch: Vec<Waiting>,
     rows: u64,
     bytes: usize,
-    /// It may cost text.
-    costs_text: bool,
-    /// It is the server's own: what it does about text that lost its place.
-    carry: Option<Carry>,
+    /// Texts are kept with it.
+    pub(super) rescues: bool,
 }
 
 impl Flight {
-    /// The edits of a plan.
-    pub(super) fn of_carry(
-        carry: Carry,
-        merged: Bytes,
-        starts: Vec<(u64, u32)>,
-        rows: u64,
-        bytes: usize,
-    ) -> Self {
-        let (acks, batch, costs_text) = (Vec::new(), Vec::new(), false);
-        Self { merged, starts, acks, batch, rows, bytes, costs_text, carry: Some(carry) }
+    /// Puts edits behind the batch that go to the log with it.
+    ///
+    /// # Errors
+    /// In words, where they cannot be shown as one update.
+    pub(super) fn add(&mut self, more: &Integrated, records: &[Record]) -> Result<(), String> {
+        self.merged = match self.merged.is_empty() {
+            true => more.merged.clone(),
+            false => merged([&self.merged, &more.merged])?,
+        };
+        self.starts.extend(&more.starts);
+        self.rows += records.len() as u64;
+        self.bytes += records.iter().map(|record| record.bytes.len()).sum::<usize>();
+        Ok(())
     }
 }
 
@@ -192,11 +193,8 @@ impl Core {
         self.answer_early();
         while self.flight.is_none() && self.replica.is_some() {
             self.answer_syncs();
-            self.carry_on(now);
-            if self.flight.is_some() || self.replica.is_none() {
-                break;
-            }
-            if self.waiting.is_empty() || self.must_wait(now) {
+            self.examine_log();
+            if self.flight.is_some() || self.waiting.is_empty() || self.must_wait(now) {
                 break;
             }
             self.start_flight(now);
@@ -218,9 +216,6 @@ impl Core {
         let work = match (&self.replica, &self.flight) {
             (None, _) if self.loading => None,
             (None, _) => self.retry_at,
-            (Some(_), None) if self.carrying.has_found() => {
-                Some(self.retry_at.unwrap_or_default())
-            }
             (Some(_), None) if !self.waiting.is_empty() => {
                 Some(self.next_flush.max(self.retry_at.unwrap_or_default()))
             }
@@ -240,14 +235,11 @@ impl Core {
     /// The batch in flight is in the log: everybody may see it.
     pub(super) fn committed(&mut self, last: Seq, durable: bool) {
         let Some(flight) = self.flight.take() else { return };
-        let Flight { merged, starts, acks, rows, bytes, costs_text, carry, .. } = flight;
+        let Flight { merged, starts, acks, rows, bytes, rescues, .. } = flight;
         self.failures = 0;
         self.retry_at = None;
-        if costs_text {
-            self.carrying.noted(Seq(self.log.last.0 + 1));
-        }
-        if let Some(carry) = carry {
-            self.carried(&carry.kept);
+        if rescues {
+            self.tell_of_rescued();
         }
         self.log.last = last;
         self.log.rows_since_snapshot += rows;
@@ -294,9 +286,6 @@ impl Core {
             self.shown = Some(shown);
         }
         self.wait_again(flight.batch);
-        if let Some(carry) = flight.carry {
-            self.carry_failed(carry);
-        }
         self.reload();
         self.back_off(now);
     }
@@ -396,14 +385,20 @@ impl Core {
     /// Sorts a batch by what became of it; what changed the replica goes to the log.
     fn launch(&mut self, batch: Vec<Waiting>, integrated: Integrated) {
         let Integrated { verdicts, merged, starts, costs_text } = integrated;
-        self.note_absent(&batch, &verdicts);
-        let mut records = Vec::new();
+        let mut records: Vec<Record> = Vec::new();
+        let mut hints = Vec::new();
         let mut acks = Vec::new();
         let mut kept = Vec::new();
         for (waiting, verdict) in batch.into_iter().zip(verdicts) {
             let Waiting { session, credit, .. } = waiting;
             match verdict {
-                Verdict::Applied => records.push(waiting.record.clone()),
+                Verdict::Applied => {
+                    records.push(waiting.record.clone());
+                    let seq = Seq(self.log.last.0 + records.len() as u64);
+                    if costs_text && waiting.whole {
+                        hints.extend(self.hint(session, seq));
+                    }
+                }
                 Verdict::Known => {}
                 Verdict::Hole => {
                     self.ask_for_the_rest(waiting);
@@ -426,12 +421,13 @@ impl Core {
         }
         let bytes = records.iter().map(|record| record.bytes.len()).sum();
         let rows = records.len() as u64;
-        let first = Seq(self.log.last.0 + 1);
-        let aside = costs_text.then(|| self.carrying.note(first)).flatten();
-        let (batch, carry) = (kept, None);
-        self.flight =
-            Some(Flight { merged, starts, acks, batch, rows, bytes, costs_text, carry });
-        self.effects.push(Effect::Append { records, aside });
+        let (batch, rescues) = (kept, false);
+        self.flight = Some(Flight { merged, starts, acks, batch, rows, bytes, rescues });
+        if costs_text && !self.carries_nothing {
+            self.examine(records, hints);
+        } else {
+            self.effects.push(Effect::Append { records, aside: None });
+        }
     }
 
     fn take_batch(&mut self) -> Vec<Waiting> {
@@ -539,6 +535,15 @@ impl Core {
             None => self.careful = true,
         }
         self.wait_again(batch);
+    }
+
+    /// What the server adds to the batch in flight does not fit: the batch waits for a replica that is
+    /// read from the log, to go there as it is.
+    pub(super) fn rebuild(&mut self, reason: &str, flight: Flight) {
+        self.effects.push(Effect::CannotCarry { reason: reason.to_owned() });
+        self.carries_nothing = true;
+        self.reload();
+        self.wait_again(flight.batch);
     }
 
     fn wait_again(&mut self, batch: Vec<Waiting>) {

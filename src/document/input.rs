@@ -133,8 +133,15 @@ pub enum Input {
         /// Names what is on disk.
         branch: Option<String>,
     },
-    /// What has to be done about text that lost its place; `None` if that cannot be found out.
-    Planned(Option<Box<Carry>>),
+    /// The answer to [`Effect::Carry`].
+    Planned {
+        /// As asked.
+        from: Seq,
+        /// As asked: they go to the log now.
+        records: Vec<Record>,
+        /// What has to be done; `None` if that cannot be found out.
+        plan: Option<Box<Carry>>,
+    },
     /// Everything that was accepted must get into the log; answer with [`Effect::Flushed`].
     Flush,
     /// Nobody has been here for a while: end, or say that somebody came.
@@ -212,10 +219,13 @@ pub enum Effect {
         /// What to write beside them, in the same transaction.
         aside: Option<Aside>,
     },
-    /// Look for text that lost its place; answer with [`Input::Planned`]. One at a time.
+    /// Look for text that loses its place; answer with [`Input::Planned`]. Counts as the append in
+    /// flight.
     Carry {
-        /// In the rows from here on, as far as the log goes.
+        /// In the rows from here on: those of the log, and behind them `records`.
         from: Seq,
+        /// Not in the log yet.
+        records: Vec<Record>,
         /// What clients had that came back with edits.
         hints: Vec<Hint>,
     },
@@ -282,6 +292,11 @@ pub enum Effect {
         session: SessionId,
         /// Why.
         why: Ending,
+    },
+    /// What was found cannot be done. Nothing else is wrong; for the server's own log.
+    CannotCarry {
+        /// For people.
+        reason: String,
     },
     /// Everything that was accepted before [`Input::Flush`] is in the log, or will not get there.
     Flushed,

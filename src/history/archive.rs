@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 use crate::crdt::pack::unpack;
 use crate::crdt::{Past, PastError, Replica};
 use crate::id::{DocumentId, LogRow, Seq};
-use crate::store::{DocumentSummary, LoadError, Moment, Store, StoredLog};
+use crate::store::{DocumentSummary, LoadError, LogRecord, Moment, Store, StoredLog};
 
 /// Pasts that are built or walked at the same time.
 const AT_ONCE: usize = 2;
@@ -105,6 +105,44 @@ impl Archive {
             extend(&mut past, log).map(|()| (question(&past), past.weight()))
         });
         match joined(answering.await)? {
+            Ok((answer, bytes)) => {
+                self.shelves().weigh(&life, bytes);
+                Ok(answer)
+            }
+            Err(e) => {
+                self.shelves().pasts.remove(&life);
+                Err(e)
+            }
+        }
+    }
+
+    /// Asks something of a document's past as it will be when `records` are in the log, too. Does not
+    /// wait for those who read old moments.
+    ///
+    /// # Errors
+    /// [`HistoryError`]
+    pub async fn ahead<T: Send + 'static>(
+        &self,
+        document: &DocumentId,
+        records: Vec<LogRecord>,
+        question: impl FnOnce(&Past) -> T + Send + 'static,
+    ) -> Result<T, HistoryError> {
+        let summary = self.store.summary(document).await?;
+        let life = (document.clone(), summary.map_or(0, |summary| summary.created_at_ms));
+        let mut past = self.shelf(&life).lock_owned().await;
+        let log = self.store.read_log(document, past.last(), Seq(u64::MAX)).await?;
+        let answering = spawn_blocking(move || {
+            extend(&mut past, log)?;
+            let bytes = past.weight();
+            let mut ahead = past.clone();
+            drop(past);
+            let rows = (ahead.last().0 + 1..).zip(records);
+            let rows: Vec<LogRow> = rows.map(|(seq, record)| record.row(Seq(seq))).collect();
+            ahead.extend(&rows)?;
+            Ok((question(&ahead), bytes))
+        });
+        let answer: Result<(T, usize), HistoryError> = joined(answering.await)?;
+        match answer {
             Ok((answer, bytes)) => {
                 self.shelves().weigh(&life, bytes);
                 Ok(answer)

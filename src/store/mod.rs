@@ -123,6 +123,14 @@ pub struct LogRecord {
     pub bytes: Bytes,
 }
 
+impl LogRecord {
+    /// As a row of the log.
+    pub fn row(self, seq: Seq) -> LogRow {
+        let Self { at_ms, author, connection, bytes } = self;
+        LogRow { seq, at_ms, author, connection, bytes }
+    }
+}
+
 /// The answer to an append.
 #[derive(Debug)]
 pub struct Commit {

@@ -466,10 +466,15 @@ impl Sim {
     /// The past has been looked through for text that lost its place.
     fn plan_ends(&mut self) {
         let Some(server) = &mut self.server else { return };
-        let Some((from, hints)) = server.planning.take() else { return };
+        let Some((from, records, hints)) = server.planning.take() else { return };
         let own = OWN_CLIENTS + server.start;
-        let plan = self.past().carry(from, &hints, own);
-        self.input(Input::Planned(Some(Box::new(plan))));
+        let mut past = self.past();
+        past.extend(&self.ledger.rows_of(&records)).expect("records that make sense");
+        // Sometimes it cannot be found out.
+        let is_found = self.rng.u8(..8) > 0;
+        let plan = is_found.then(|| Box::new(past.carry(from, &hints, own)));
+        self.ledger.look_back();
+        self.input(Input::Planned { from, records, plan });
     }
 
     /// All that was ever in the document.

@@ -128,6 +128,29 @@ impl Ledger {
         self.append = Some((records, connections, aside));
     }
 
+    /// The server's replica is ahead of the log by these, which are not handed over yet.
+    pub fn look_ahead(&mut self, records: &[Record]) {
+        let records: Vec<Bytes> = records.iter().map(|record| record.bytes.clone()).collect();
+        integrate(&mut self.ahead, &records);
+    }
+
+    /// They are handed over now, or nothing became of them.
+    pub fn look_back(&mut self) {
+        self.ahead = restore(&self.rows);
+    }
+
+    /// Records as the rows that they will be.
+    pub fn rows_of(&self, records: &[Record]) -> Vec<LogRow> {
+        let row = |(index, record): (usize, &Record)| LogRow {
+            seq: Seq((self.rows.len() + index) as u64 + 1),
+            at_ms: 0,
+            author: None,
+            connection: record.connection,
+            bytes: record.bytes.clone(),
+        };
+        records.iter().enumerate().map(row).collect()
+    }
+
     /// The append in flight is written; returns the place of its last record.
     pub fn commit(&mut self) -> Seq {
         let (records, connections, aside) = self.append.take().expect("an append in flight");

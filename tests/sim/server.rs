@@ -41,7 +41,7 @@ pub struct Server {
     /// A snapshot is being written.
     pub snapshot: Option<(usize, Bytes)>,
     /// Text that may have lost its place is looked for.
-    pub planning: Option<(Seq, Vec<Hint>)>,
+    pub planning: Option<(Seq, Vec<Record>, Vec<Hint>)>,
     /// What copies of earlier lives brought and is being kept.
     pub keeping: VecDeque<(SessionId, Option<String>)>,
     /// Appends that were answered and are not on disk.
@@ -144,7 +144,7 @@ impl Sim {
             Input::Durable,
             Input::SnapshotEnded { written: true },
             Input::BranchKept { session: SessionId(1), branch: None },
-            Input::Planned(None),
+            Input::Planned { from: last, records: Vec::new(), plan: None },
             Input::Retire,
             Input::Tick,
         ];
@@ -161,6 +161,7 @@ impl Sim {
     /// The document's memory is gone; an append in flight gets written or not.
     pub fn drop_server(&mut self) {
         self.server = None;
+        self.ledger.look_back();
         if self.ledger.append().is_some() {
             if self.rng.bool() {
                 self.commit();
@@ -192,10 +193,13 @@ impl Sim {
                 self.server().is_loading = true;
             }
             Effect::Append { records, aside } => self.append(records, aside),
-            Effect::Carry { from, hints } => {
+            Effect::Carry { from, records, hints } => {
                 assert!(self.server().planning.is_none(), "two plans at once");
-                self.server().planning = Some((from, hints));
+                assert!(self.ledger.append().is_none(), "a plan while the log is written");
+                self.ledger.look_ahead(&records);
+                self.server().planning = Some((from, records, hints));
             }
+            Effect::CannotCarry { reason } => panic!("{reason}"),
             Effect::WriteSnapshot { seq, bytes, fingerprint } => {
                 assert!(self.server().snapshot.is_none(), "two snapshots at once");
                 assert!(fingerprint.matches(&bytes), "a snapshot restores to something else");

@@ -87,7 +87,7 @@ impl Item {
 }
 
 /// A type: a list of items and entries that have keys.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Branch {
     pub(super) kind: TypeKind,
     pub(super) tag: Arc<str>,
@@ -109,13 +109,13 @@ struct Holds {
 }
 
 /// What stands under one key: the last item is the value, those before it are former ones.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Entry {
     first: u32,
     last: u32,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Client {
     id: u64,
     /// The next clock.
@@ -125,7 +125,7 @@ struct Client {
 }
 
 /// All items. See the module.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Items {
     clients: Vec<Client>,
     numbers: HashMap<u64, u32>,

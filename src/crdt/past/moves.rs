@@ -32,7 +32,7 @@ fn holds(start: Id, len: u32, id: Id) -> bool {
 }
 
 /// All moves, in the order of the rows.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Moves(Vec<Move>);
 
 impl Moves {
