@@ -24,7 +24,8 @@ pub use desk::{BeyondTheEnd, Desk};
 pub use everything::everything_to_json;
 pub use lint::{LintLimits, Summary};
 pub use past::{
-    Author, Carried, Carry, Change, ChangeKind, Edit, Hint, Kept, Past, PastError, Span, Why, to_json,
+    Author, Carried, Carry, Change, ChangeKind, Edit, Hint, Kept, Past, PastError, Span, Why,
+    to_json,
 };
 pub use replica::{
     Broken, Fingerprint, Integrated, Linted, Replica, RestoreError, Verdict, merged,

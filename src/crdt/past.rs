@@ -50,8 +50,8 @@ use moves::Moves;
 use spans::Spans;
 use walk::{Views, Walk};
 
-/// Items that a row may delete again to be remembered.
-const AGAIN_MAX: usize = 256;
+/// Items that others have deleted meanwhile and that a row may be seen to write anew.
+const AGAIN_MAX: usize = 4_096;
 
 /// Who wrote something.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -87,8 +87,6 @@ pub struct PastError {
 pub struct Past {
     items: Items,
     moves: Moves,
-    /// Types that a row deletes which another has deleted before: that row and the item.
-    again: Vec<(u32, u32)>,
     rows: Vec<Row>,
     authors: Vec<Author>,
     numbers: HashMap<Author, u32>,
@@ -172,7 +170,10 @@ impl Past {
 
     /// Bytes of memory that it takes, about.
     pub fn weight(&self) -> usize {
-        self.items.weight() + self.moves.weight() + self.again.capacity() * 8 + self.rows.capacity() * size_of::<Row>() + self.authors.len() * 128
+        self.items.weight()
+            + self.moves.weight()
+            + self.rows.capacity() * size_of::<Row>()
+            + self.authors.len() * 128
     }
 
     /// The plain text as of a row: of one root, or of all.
@@ -232,33 +233,23 @@ impl Past {
         }
         let number = u32::try_from(self.rows.len()).map_err(|_| "too many rows".to_owned())?;
         let first = self.items.count();
-        self.items.insert(&decode::sections(&row.bytes)?, number)?;
+        let seen = self.items.insert(&decode::sections(&row.bytes)?, number)?;
         let (mut deleted, mut again) = (Vec::new(), Vec::new());
         for span in &summary.deletes {
-            let note = |item| again.push(item);
+            let note = |item, before| again.extend((before > seen).then_some(item));
             self.items.delete(*span, number, |item| deleted.push(item), note);
         }
-        let went = self.note_again(number, first, &deleted, again);
+        // All that was ever deleted comes with whoever was away.
+        let went = match again.len() {
+            0..=AGAIN_MAX => [deleted.as_slice(), &again].concat(),
+            _ => deleted.clone(),
+        };
         let inserted = self.items.text_since(first, number);
         let gone = deleted.iter().map(|item| self.items.item(*item).text_len()).sum();
         authorship::inherit(&mut self.items, &mut self.moves, number, first, &went);
         let (author, seq, at_ms) = (self.number(Author::of(row)), row.seq, row.at_ms);
         self.rows.push(Row { seq, at_ms, author, inserted, deleted: gone });
         Ok(())
-    }
-
-    /// A row deletes lines that another has deleted meanwhile, most likely to write them anew as well:
-    /// remembers that, and says what it has deleted as its author sees it.
-    fn note_again(&mut self, row: u32, first: u32, deleted: &[u32], again: Vec<u32>) -> Vec<u32> {
-        let mut went = deleted.to_vec();
-        // All that was ever deleted comes with whoever was away, again and again.
-        if self.items.count() == first || again.len() > AGAIN_MAX {
-            return went;
-        }
-        let lines = again.iter().copied().filter(|it| self.items.is_type(*it));
-        self.again.extend(lines.map(|it| (row, it)));
-        went.extend(again);
-        went
     }
 
     fn number(&mut self, author: Author) -> u32 {

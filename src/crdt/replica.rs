@@ -224,7 +224,8 @@ impl Replica {
         if !starts.is_empty() || !txn.delete_set().is_empty() {
             self.whole.take_if(|whole| !whole.add(merged.clone()));
         }
-        let integrated = commit(txn).and(checked).map(|()| Integrated { verdicts, merged, starts, costs_text });
+        let integrated =
+            commit(txn).and(checked).map(|()| Integrated { verdicts, merged, starts, costs_text });
         integrated.map_err(|reason| Broken { index: None, reason })
     }
 

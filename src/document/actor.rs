@@ -743,9 +743,9 @@ impl Handler<Retire> for DocumentActor {
 }
 
 fn stored(aside: Aside) -> Result<store::Aside, String> {
-    let Aside { examine_from, rescued } = aside;
+    let Aside { examine_from, rescued, unkept } = aside;
     let rescued: Result<Vec<Rescued>, String> = rescued.into_iter().map(rescued_text).collect();
-    Ok(store::Aside { examine_from, rescued: rescued? })
+    Ok(store::Aside { examine_from, rescued: rescued?, unkept })
 }
 
 fn rescued_text(kept: Kept) -> Result<Rescued, String> {

@@ -47,7 +47,7 @@ impl Core {
         let Some(plan) = plan else {
             self.flight = Some(flight);
             self.unexamined = Some(from);
-            let aside = Aside { examine_from: Some(from), rescued: Vec::new() };
+            let aside = Aside { examine_from: Some(from), ..Aside::default() };
             return self.effects.push(Effect::Append { records, aside: Some(aside) });
         };
         let mut records = records;
@@ -57,9 +57,10 @@ impl Core {
             Err(reason) => return self.rebuild(&reason, flight),
         }
         self.unexamined = None;
-        flight.rescues = !plan.kept.is_empty();
+        flight.rescues = !(plan.kept.is_empty() && plan.unkept.is_empty());
         self.flight = Some(flight);
-        let aside = Aside { examine_from: None, rescued: plan.kept };
+        let (rescued, unkept) = (plan.kept, plan.unkept);
+        let aside = Aside { examine_from: None, rescued, unkept };
         self.effects.push(Effect::Append { records, aside: Some(aside) });
     }
 

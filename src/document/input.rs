@@ -344,12 +344,14 @@ impl fmt::Display for Ending {
 }
 
 /// What an append changes beside the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Aside {
     /// From now on the first row that may have cost text and has not been looked at.
     pub examine_from: Option<Seq>,
     /// Texts that are kept beside the document.
     pub rescued: Vec<Kept>,
+    /// Where texts may begin that are kept no longer: Yjs client ids and clocks.
+    pub unkept: Vec<(u64, u32)>,
 }
 
 /// An update on its way to the log.

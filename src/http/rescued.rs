@@ -17,11 +17,11 @@ use super::problem::Problem;
 use super::versions::{seat, writer};
 use super::{Site, whole};
 use crate::access::Caller;
-use crate::crdt::{Page, append_lines, everything_to_json, has_edit_of, to_json};
+use crate::crdt::{Page, Past, append_lines, everything_to_json, has_edit_of, to_json};
 use crate::id::{DocumentId, Seq};
 use crate::level::Level;
 use crate::session::{apply_update, read_state};
-use crate::store::Rescued;
+use crate::store::{DocumentSummary, Rescued};
 
 /// A rescued text as it is shown.
 #[derive(Serialize)]
@@ -65,7 +65,7 @@ pub(super) async fn restore(
 ) -> Result<HttpResponse, Problem> {
     let (caller, document) = writer(&request, &site).await?;
     let id = path.into_inner().1;
-    whole(async move { put_back(&site, &caller, &document.id, &id).await }).await??;
+    whole(async move { put_back(&site, &caller, document, &id).await }).await??;
     Ok(private(HttpResponse::Ok()).json(serde_json::json!({ "restored": true })))
 }
 
@@ -91,14 +91,15 @@ pub(super) async fn dismiss(
 async fn put_back(
     site: &Site,
     caller: &Arc<Caller>,
-    document: &DocumentId,
+    summary: DocumentSummary,
     id: &str,
 ) -> Result<(), Problem> {
+    let document = &summary.id;
     let _turn = site.turns.of(document).await;
     let rescued = site.store.rescued_text(document, id).await?;
     let rescued = rescued.ok_or_else(|| Problem::absent("rescued text"))?;
     let live = read_state(&site.services, seat(site, caller, document)?).await?;
-    if let Some(update) = edit(site, document, live, rescued).await? {
+    if let Some(update) = edit(site, &summary, live, rescued).await? {
         apply_update(&site.services, seat(site, caller, document)?, update).await?;
     }
     site.store.delete_rescued(document.clone(), id.to_owned()).await?;
@@ -109,11 +110,12 @@ async fn put_back(
 /// The edit that puts a text back; `None` where that has been done, or where there is nothing in it.
 async fn edit(
     site: &Site,
-    document: &DocumentId,
+    document: &DocumentSummary,
     live: Bytes,
     rescued: Rescued,
 ) -> Result<Option<Bytes>, Problem> {
     let client = client_of(&rescued.id);
+    let Rescued { client: author, clock, .. } = rescued;
     let looking = live.clone();
     let (is_done, root) = blocking(move || {
         let is_done = has_edit_of(&looking, client)?;
@@ -123,9 +125,14 @@ async fn edit(
     if is_done {
         return Ok(None);
     }
+    // Where its line was, if the log still tells.
+    let in_place = move |past: &Past| past.put_back(author, clock, client);
+    if let Ok(Some(update)) = site.archive.read(document, in_place).await {
+        return Ok(Some(update));
+    }
     let root = match root {
         Some(name) => Some((name, Page::Fragment)),
-        None => root_ever(site, document).await?,
+        None => root_ever(site, &document.id).await?,
     };
     let Some((root, page)) = root else {
         let why = "the document has no text that it could be put into; copy it from here instead";

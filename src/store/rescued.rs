@@ -45,6 +45,8 @@ pub struct Aside {
     pub examine_from: Option<Seq>,
     /// Texts that are kept from now on. One whose id the document has already replaces it.
     pub rescued: Vec<Rescued>,
+    /// Texts that are kept no longer, where there are any that begin there: Yjs client ids and clocks.
+    pub unkept: Vec<(u64, u32)>,
 }
 
 impl Aside {
@@ -184,8 +186,14 @@ pub(super) async fn write_aside(
     const THIN: &str = "DELETE FROM rescued WHERE rowid IN (SELECT rowid FROM rescued \
          WHERE document = ?1 ORDER BY at DESC, rowid DESC LIMIT -1 OFFSET ?2)";
 
+    const UNKEEP: &str = "DELETE FROM rescued WHERE document = ?1 AND client = ?2 AND clock = ?3";
+
     let examine_from = aside.examine_from.map(|seq| seq.0.cast_signed());
     sqlx::query(EXAMINE).bind(row).bind(examine_from).execute(&mut *connection).await?;
+    for (client, clock) in &aside.unkept {
+        let unkeep = sqlx::query(UNKEEP).bind(row).bind(client.cast_signed());
+        unkeep.bind(i64::from(*clock)).execute(&mut *connection).await?;
+    }
     for rescued in &aside.rescued {
         insert(connection, row, rescued).await?;
     }

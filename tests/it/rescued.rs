@@ -31,7 +31,7 @@ async fn keep(home: &Home, document: &str, rescued: &[Rescued]) {
     let config = Config { database: home.database(), ..Config::default() };
     let store = Store::open(StoreOptions::new(&config)).await.expect("a database");
     let document = DocumentId::parse(document).expect("a name");
-    let aside = Aside { examine_from: None, rescued: rescued.to_vec() };
+    let aside = Aside { examine_from: None, rescued: rescued.to_vec(), unkept: Vec::new() };
     store.append_with_aside(document, Vec::new(), aside).await.expect("it is kept");
     store.close().await;
 }

@@ -214,15 +214,10 @@ impl Ledger {
         self.asides.last().and_then(|(_, aside)| aside.examine_from)
     }
 
-    /// The Yjs ids at which the texts begin that are kept beside the document.
-    pub fn kept(&self) -> BTreeSet<(u64, u32)> {
+    /// The texts that are kept beside the document.
+    pub fn kept(&self) -> Vec<&str> {
         let kept = self.asides.iter().flat_map(|(_, aside)| &aside.rescued);
-        kept.map(|kept| (kept.client, kept.clock)).collect()
-    }
-
-    /// How many texts are kept.
-    pub fn kept_len(&self) -> usize {
-        self.asides.iter().map(|(_, aside)| aside.rescued.len()).sum()
+        kept.map(|kept| kept.text.as_str()).collect()
     }
 
     /// The log with who brought what.

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use coscribe::document::core::Core;
 use coscribe::crdt::Hint;
+use coscribe::document::core::Core;
 use coscribe::document::input::{Aside, Effect, Ending, Input, Record};
 use coscribe::id::{Seq, SessionId};
 use coscribe::wire::{Dialect, Reply};
@@ -20,13 +20,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// From here on client ids are those of the server's own edits, one for each start.
 pub const OWN_CLIENTS: u64 = 1 << 40;
-
-/// An edit that carries text over.
-fn is_servers_own(record: &Record) -> bool {
-    let summary = linted(&record.bytes).summary;
-    let mut spans = summary.inserts.iter().chain(&summary.deletes);
-    spans.any(|span| span.client >= OWN_CLIENTS)
-}
 
 /// One start of the document.
 pub struct Server {
@@ -161,13 +154,12 @@ impl Sim {
     /// The document's memory is gone; an append in flight gets written or not.
     pub fn drop_server(&mut self) {
         self.server = None;
-        self.ledger.look_back();
-        if self.ledger.append().is_some() {
-            if self.rng.bool() {
-                self.commit();
-            } else {
-                self.ledger.abort();
-            }
+        if self.ledger.append().is_none() {
+            self.ledger.look_back();
+        } else if self.rng.bool() {
+            self.commit();
+        } else {
+            self.ledger.abort();
         }
     }
 
@@ -196,6 +188,7 @@ impl Sim {
             Effect::Carry { from, records, hints } => {
                 assert!(self.server().planning.is_none(), "two plans at once");
                 assert!(self.ledger.append().is_none(), "a plan while the log is written");
+                self.check_writers(&records);
                 self.ledger.look_ahead(&records);
                 self.server().planning = Some((from, records, hints));
             }
@@ -262,11 +255,18 @@ impl Sim {
         self.links.values().filter(move |link| link.start == start).map(|link| link.part)
     }
 
-    fn append(&mut self, records: Vec<Record>, aside: Option<Aside>) {
-        assert!(!self.server().is_loading, "an append before the log has been read");
-        for record in records.iter().filter(|record| !is_servers_own(record)) {
+    fn check_writers(&self, records: &[Record]) {
+        for record in records {
             let may_write = self.connections[&record.connection].may_write;
             assert!(may_write, "a reader's update goes to the log");
+        }
+    }
+
+    fn append(&mut self, records: Vec<Record>, aside: Option<Aside>) {
+        assert!(!self.server().is_loading, "an append before the log has been read");
+        // What was looked through first was a writer's then.
+        if aside.is_none() {
+            self.check_writers(&records);
         }
         self.ledger.begin(records, aside);
         self.look_for_forgeries();

@@ -59,13 +59,7 @@ struct Match {
 
 /// Settles whose text a row inserts, and notes what of it was moved. `first` is the number of the
 /// first item that it made, `deleted` the items that it deleted.
-pub(super) fn inherit(
-    items: &mut Items,
-    moves: &mut Moves,
-    row: u32,
-    first: u32,
-    deleted: &[u32],
-) {
+pub(super) fn inherit(items: &mut Items, moves: &mut Moves, row: u32, first: u32, deleted: &[u32]) {
     let came = (first..items.count())
         .filter(|&it| is_text(items, it, |item| item.inserted == row && item.deleted != row));
     let came: Vec<u32> = came.collect();
@@ -295,13 +289,7 @@ fn counts(part: Match, went: &Runs, came: &Runs) -> bool {
 }
 
 /// Hands a run on, piece by piece.
-fn give(
-    items: &mut Items,
-    moves: &mut Moves,
-    row: u32,
-    (went, came): (&Runs, &Runs),
-    part: Match,
-) {
+fn give(items: &mut Items, moves: &mut Moves, row: u32, (went, came): (&Runs, &Runs), part: Match) {
     let mut done = 0;
     while done < part.len {
         let (source, skipped) = went.piece(part.from + done);

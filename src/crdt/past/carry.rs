@@ -52,12 +52,13 @@ pub struct Hint {
 /// What has to be done so that no text is lost.
 #[derive(Debug, Clone, Default)]
 pub struct Carry {
-    /// Every row up to here has been looked at.
-    pub until: Seq,
     /// Edits, in this order, for the log.
     pub carried: Vec<Carried>,
     /// Texts to be kept beside the document.
     pub kept: Vec<Kept>,
+    /// Where texts may begin that are kept and need not be any longer: client ids and clocks. Who wrote them
+    /// has deleted them, or written them elsewhere.
+    pub unkept: Vec<(u64, u32)>,
 }
 
 /// An edit that carries text over.
@@ -106,10 +107,13 @@ impl Past {
     /// under the client id `own`, whose next clock is known from the rows. Costs a walk over all items.
     pub fn carry(&self, from: Seq, hints: &[Hint], own: u64) -> Carry {
         let since = self.rows.partition_point(|row| row.seq < from) as u32;
-        let ground = Ground::new(self);
+        let mut ground = Ground::new(self);
         let mut writer = Writer::new(own, self.items.known(own));
-        let mut carry = Carry { until: self.last(), ..Carry::default() };
+        let mut carry = Carry { unkept: orphans::unkept(&ground, since), ..Carry::default() };
+        let doubles = doubled::find(&ground, since, hints);
+        ground.doubled = doubles.letters;
         let mut runs = orphans::find(&ground, since);
+        runs.extend(doubles.runs);
         runs.extend(strayed::find(&ground, since, hints));
         let mut spots = Spots::default();
         for run in &runs {
@@ -123,14 +127,24 @@ impl Past {
                 None => {}
             }
         }
-        for double in doubled::find(&ground, since, hints) {
-            let (author, update) = (ground.author(double.author), writer.finish(&double.gone));
+        for (author, gone) in doubles.gone {
+            let (author, update) = (ground.author(author), writer.finish(&gone));
             carry.carried.push(Carried { author, update });
         }
-        for run in carry.kept.iter().filter_map(|kept| ground.run_at(kept.client, kept.clock, &runs)) {
+        for run in
+            carry.kept.iter().filter_map(|kept| ground.run_at(kept.client, kept.clock, &runs))
+        {
             carry.carried.extend(ground.shown(&mut writer, run));
         }
         carry
+    }
+
+    /// Every text that nobody deleted and that is not there, whatever can be done about it: all of it has
+    /// been kept once. For tests and tools.
+    pub fn orphans(&self) -> Vec<Kept> {
+        let ground = Ground::new(self);
+        let runs = orphans::all(&ground);
+        runs.iter().filter_map(|run| ground.kept(run)).collect()
     }
 
     /// The edit that puts a kept text back where its line was, under the client id `own`, which has not

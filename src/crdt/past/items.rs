@@ -120,6 +120,8 @@ struct Client {
     id: u64,
     /// The next clock.
     known: u32,
+    /// The last row that it brought; 0 if none.
+    last_row: u32,
     /// Items by their first clock.
     items: BTreeMap<u32, u32>,
 }
@@ -142,13 +144,13 @@ pub(super) struct Items {
 
 impl Items {
     /// Notes that a row deletes clocks. Those that are gone already, or have no item, stay as they are.
-    /// `again` hears of those that another row has deleted.
+    /// `again` hears of those that another row has deleted, and of that row.
     pub(super) fn delete(
         &mut self,
         span: Span,
         row: u32,
         mut deleted: impl FnMut(u32),
-        mut again: impl FnMut(u32),
+        mut again: impl FnMut(u32, u32),
     ) {
         let Some(&client) = self.numbers.get(&span.client) else {
             return;
@@ -168,7 +170,7 @@ impl Items {
                 self.items[item as usize].deleted = row;
                 deleted(item);
             } else if found.deleted < row {
-                again(item);
+                again(item, found.deleted);
             }
             clock = found.id.clock + found.len;
         }
@@ -187,10 +189,6 @@ impl Items {
             item.written = written;
             clock += item.len;
         }
-    }
-
-    pub(super) fn is_type(&self, number: u32) -> bool {
-        matches!(self.item(number).content, Content::Type(_))
     }
 
     /// A clock with its client id as clients know it.

@@ -61,7 +61,10 @@ impl Moves {
     }
 
     pub(super) fn trail(&self) -> Trail {
-        Trail { copies: Index::new(&self.0, |it| it.from), sources: Index::new(&self.0, |it| it.to) }
+        Trail {
+            copies: Index::new(&self.0, |it| it.from),
+            sources: Index::new(&self.0, |it| it.to),
+        }
     }
 }
 

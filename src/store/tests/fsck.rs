@@ -64,7 +64,7 @@ async fn everything() -> Place {
     };
     store.insert_revocation(revocation, 9).await.unwrap();
     let lost = rescued::rescued("t1", 1_700_000_000_000, "a sentence without a line");
-    let aside = Aside { examine_from: None, rescued: vec![lost] };
+    let aside = Aside { examine_from: None, rescued: vec![lost], unkept: Vec::new() };
     store.append_with_aside(document("a"), vec![], aside).await.unwrap();
     store.quarantine(document("b"), record("poison"), "it is poison".into()).await.unwrap();
     store.create(document("gone"), 1_700_000_000_000).await.unwrap();
@@ -159,7 +159,7 @@ async fn what_is_changed_on_the_way_has_no_faults() {
     append(&store, "new", 1..=2).await;
     store.delete_rescued(document("a"), "t1".into()).await.unwrap();
     let lost = rescued::rescued("t2", 1_900_000_000_000, "another one");
-    let aside = Aside { examine_from: Some(Seq(31)), rescued: vec![lost] };
+    let aside = Aside { examine_from: Some(Seq(31)), rescued: vec![lost], unkept: Vec::new() };
     store.append_with_aside(document("a"), records(31..=31), aside).await.unwrap();
     assert_eq!(faults_of(&place).await, "");
     store.close().await;

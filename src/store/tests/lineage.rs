@@ -13,7 +13,7 @@ async fn deleted(place: &Place, store: &Store, name: &str) {
     store.write_snapshot(a(), Seq(2), MARK.into(), 0).await.unwrap();
     store.quarantine(a(), marked, "poison".into()).await.unwrap();
     let lost = rescued::rescued(&format!("lost-{name}"), 1, str::from_utf8(MARK).unwrap());
-    let aside = Aside { examine_from: Some(Seq(2)), rescued: vec![lost] };
+    let aside = Aside { examine_from: Some(Seq(2)), rescued: vec![lost], unkept: Vec::new() };
     store.append_with_aside(a(), vec![], aside).await.unwrap();
     let link = ShareLink {
         id: format!("link-{name}"),

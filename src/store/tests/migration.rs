@@ -107,6 +107,7 @@ async fn a_database_of_schema_3_keeps_everything_and_has_no_rescued_texts() {
 
     // What is new works on what is old.
     let aside = Aside {
+        unkept: Vec::new(),
         examine_from: Some(Seq(8)),
         rescued: vec![rescued::rescued("one", 1, "a sentence without a line")],
     };

@@ -17,7 +17,7 @@ pub(super) fn rescued(id: &str, at_ms: i64, text: &str) -> Rescued {
 }
 
 fn aside(examine_from: Option<u64>, rescued: &[Rescued]) -> Aside {
-    Aside { examine_from: examine_from.map(Seq), rescued: rescued.to_vec() }
+    Aside { examine_from: examine_from.map(Seq), rescued: rescued.to_vec(), unkept: Vec::new() }
 }
 
 async fn append_aside(

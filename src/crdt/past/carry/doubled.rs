@@ -1,97 +1,117 @@
-//! Lines that two people have written again, neither seeing the other's.
+//! Letters that two people have written again, neither seeing the other's.
 //!
-//! Both made something else of the same lines: each deleted them and wrote a copy. The copy that came
-//! to the log later goes. That is done only where the later row itself deletes the lines that were gone
-//! already, and wrote all of their letters and no others; what differs stays, as two honest lines do.
+//! Who makes something else of a line, moves it or undoes a change of its form deletes it and writes a
+//! copy. Two who do that at the same time write two copies of the same letters. All copies of a letter
+//! are known from the rows that deleted one and wrote another, which a copy that somebody pastes does not
+//! do. Of those that are there the one that came to the log first stays. A block that holds nothing else goes as
+//! well; what is new in it is carried to the copy that stays.
+
+use std::collections::{BTreeMap, HashSet};
 
 use super::Hint;
 use super::ground::Ground;
+use super::orphans::{Run, runs_of};
 use crate::crdt::lint::Span;
-use crate::crdt::past::items::{Content, NONE};
+use crate::crdt::past::items::{Content, Id, NONE};
 
-/// Items on each side of the old lines among which a copy is looked for.
-const ITEMS_MAX: usize = 256;
-
-/// A copy that goes.
-#[derive(Debug)]
-pub(super) struct Double {
-    pub(super) gone: Vec<Span>,
-    /// Who wrote it, by number.
-    pub(super) author: u32,
+/// What goes because it is there twice.
+#[derive(Debug, Default)]
+pub(super) struct Doubles {
+    /// Letters.
+    pub(super) letters: HashSet<Id>,
+    /// Blocks that are left without letters, by who wrote them.
+    pub(super) gone: BTreeMap<u32, Vec<Span>>,
+    /// What is new in these.
+    pub(super) runs: Vec<Run>,
 }
 
 /// The copies that the rows from `since` on brought.
-pub(super) fn find(ground: &Ground<'_>, since: u32, hints: &[Hint]) -> Vec<Double> {
-    let again = &ground.past.again;
-    let mut doubles = Vec::new();
-    let mut at = again.partition_point(|(row, _)| *row < since);
-    while let Some(&(row, line)) = again.get(at) {
-        let item = ground.item(line);
-        let group = again[at..].iter().take_while(|(other, number)| {
-            let it = ground.item(*number);
-            *other == row && it.parent == item.parent && it.deleted == item.deleted
-        });
-        let lines: Vec<u32> = group.map(|(_, number)| *number).collect();
-        at += lines.len();
-        if is_unaware(ground, row, item.deleted, hints) {
-            doubles.extend(double(ground, row, &lines));
+pub(super) fn find(ground: &Ground<'_>, since: u32, hints: &[Hint]) -> Doubles {
+    let mut doubles = Doubles::default();
+    for row in since..ground.past.rows.len() as u32 {
+        let seq = ground.past.rows[row as usize].seq;
+        let hint = hints.iter().find(|hint| hint.seq == seq);
+        for moved in ground.past.moves.of(row) {
+            for skip in 0..moved.len {
+                let copy = Id { clock: moved.to.clock + skip, ..moved.to };
+                if is_double(ground, copy, &doubles.letters, hint) {
+                    doubles.letters.insert(copy);
+                }
+            }
         }
+    }
+    let blocks: HashSet<u32> =
+        doubles.letters.iter().filter_map(|it| block_of(ground, *it, &doubles.letters)).collect();
+    let mut blocks: Vec<u32> = blocks.into_iter().collect();
+    blocks.sort_unstable();
+    let new: Vec<u32> =
+        blocks.iter().flat_map(|it| new_in(ground, *it, &doubles.letters)).collect();
+    doubles.runs = runs_of(ground, &new, true);
+    for block in blocks {
+        let author = ground.author_of(ground.item(block).inserted);
+        doubles.gone.entry(author).or_default().extend(ground.spans_below(block));
+    }
+    let mut letters: Vec<Id> = doubles.letters.iter().copied().collect();
+    letters.sort_unstable();
+    for letter in letters {
+        let author = ground.author_of(ground.item(ground.past.items.find(letter)).inserted);
+        let place = ground.past.items.place(letter);
+        let (client, start, end) = (place.client, place.clock, place.clock + 1);
+        doubles.gone.entry(author).or_default().push(Span { client, start, end });
     }
     doubles
 }
 
-/// Whether whoever wrote a row had not seen the one that deleted the lines before.
-fn is_unaware(ground: &Ground<'_>, row: u32, before: u32, hints: &[Hint]) -> bool {
-    let seq = ground.past.rows[row as usize].seq;
-    let Some(hint) = hints.iter().find(|hint| hint.seq == seq) else { return true };
-    let mut written = (0..ground.past.items.count()).map(|it| ground.item(it));
-    written.any(|item| {
-        let place = ground.past.items.place(item.id);
-        item.inserted == before && !hint.seen.has(place.client, place.clock)
+/// Whether a letter is there, and another copy of it that came before and that its author had not seen.
+fn is_double(ground: &Ground<'_>, copy: Id, known: &HashSet<Id>, hint: Option<&Hint>) -> bool {
+    let item = ground.item(ground.past.items.find(copy));
+    if !ground.is_live(item) {
+        return false;
+    }
+    ground.family(copy).into_iter().any(|other| {
+        let before = ground.item(ground.past.items.find(other));
+        let place = ground.past.items.place(other);
+        let is_seen = hint.is_some_and(|hint| hint.seen.has(place.client, place.clock));
+        let is_before = (before.inserted, other) < (item.inserted, copy);
+        other != copy && !is_seen && is_before && !known.contains(&other) && ground.is_live(before)
     })
 }
 
-fn double(ground: &Ground<'_>, row: u32, lines: &[u32]) -> Option<Double> {
-    let first = ground.item(*lines.first()?);
-    let before = first.deleted;
-    if ground.died(first.parent) != NONE || before == row {
-        return None;
-    }
-    let mut old = Vec::new();
-    for line in lines {
-        ground.letters(*line, &|item| item.deleted == before, &mut old);
-    }
-    // The earlier copy is there.
-    let is_there = |id| ground.trail.copies(id).into_iter().any(|it| ground.image(it).is_some());
-    if old.is_empty() || !old.iter().all(|(id, _)| is_there(*id)) {
-        return None;
-    }
-    let copies = copies(ground, row, before, lines);
-    let mut new = Vec::new();
-    for copy in &copies {
-        ground.letters(*copy, &|item| item.deleted == NONE, &mut new);
-    }
-    let is_copy = old.iter().map(|(_, unit)| unit).eq(new.iter().map(|(_, unit)| unit));
-    is_copy.then(|| Double {
-        gone: copies.iter().flat_map(|it| ground.spans_below(*it)).collect(),
-        author: ground.author_of(row),
-    })
+/// The largest block around a letter that its row made and that holds doubled letters and what its row
+/// made, nothing else.
+fn block_of(ground: &Ground<'_>, letter: Id, doubled: &HashSet<Id>) -> Option<u32> {
+    let number = ground.past.items.find(letter);
+    let row = ground.item(number).inserted;
+    let around = ground.outwards(number).skip(1);
+    let own = around.take_while(|it| {
+        let item = ground.item(*it);
+        item.inserted == row && item.is_listed() && is_spent(ground, *it, row, doubled)
+    });
+    own.last()
 }
 
-/// What a row wrote where lines were, in the order of the list.
-fn copies(ground: &Ground<'_>, row: u32, before: u32, lines: &[u32]) -> Vec<u32> {
-    let is_near = |it: &u32| {
-        let item = ground.item(*it);
-        item.deleted != NONE || item.inserted == row || item.inserted == before
-    };
-    let left = |it: &u32| Some(ground.item(*it).left).filter(|it| *it != NONE);
-    let right = |it: &u32| Some(ground.item(*it).right).filter(|it| *it != NONE);
-    let Some(&first) = lines.first() else { return Vec::new() };
-    let start = std::iter::successors(Some(first), left).take(ITEMS_MAX).take_while(is_near).last();
-    let near = std::iter::successors(start, right).take(2 * ITEMS_MAX).take_while(is_near);
-    near.filter(|it| {
-        let item = ground.item(*it);
-        item.inserted == row && matches!(item.content, Content::Type(_)) && ground.is_live(item)
-    })
-    .collect()
+/// Whether nothing is in a block but what its row made, and at least half of the letters are doubled.
+fn is_spent(ground: &Ground<'_>, block: u32, row: u32, doubled: &HashSet<Id>) -> bool {
+    let (mut own, mut others) = (Vec::new(), Vec::new());
+    ground.letters(block, &|item| item.deleted == NONE && item.inserted == row, &mut own);
+    ground.letters(block, &|item| item.deleted == NONE && item.inserted != row, &mut others);
+    let spent = own.iter().filter(|(id, _)| doubled.contains(id)).count();
+    others.is_empty() && 2 * spent >= own.len()
+}
+
+/// Items of a block with letters that are not doubled.
+fn new_in(ground: &Ground<'_>, block: u32, doubled: &HashSet<Id>) -> Vec<u32> {
+    let item = ground.item(block);
+    match item.content {
+        Content::Text(_) => {
+            let mut clocks = (0..item.len).map(|skip| item.id.clock + skip);
+            let is_new = |clock| !doubled.contains(&Id { clock, ..item.id });
+            if clocks.any(is_new) { vec![block] } else { Vec::new() }
+        }
+        Content::Type(branch) => {
+            let there = ground.children(branch).filter(|it| ground.item(*it).deleted == NONE);
+            there.flat_map(|it| new_in(ground, it, doubled)).collect()
+        }
+        _ => Vec::new(),
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
+use super::super::Past;
 use super::super::items::{Content, Id, Item, NONE};
 use super::super::moves::Trail;
-use super::super::Past;
 use crate::crdt::lint::Span;
 
 /// Clocks that are looked at to find where one of them went.
@@ -16,6 +16,8 @@ pub(super) struct Ground<'a> {
     pub(super) trail: Trail,
     /// For each type the row with which it, or a type around it, was deleted; [`NONE`] if none was.
     died: Vec<u32>,
+    /// Letters that are about to go: they are there twice.
+    pub(super) doubled: HashSet<Id>,
 }
 
 impl<'a> Ground<'a> {
@@ -31,7 +33,7 @@ impl<'a> Ground<'a> {
             };
             died.push(row);
         }
-        Self { past, trail: past.moves.trail(), died }
+        Self { past, trail: past.moves.trail(), died, doubled: HashSet::new() }
     }
 
     pub(super) fn item(&self, number: u32) -> &'a Item {
@@ -55,20 +57,35 @@ impl<'a> Ground<'a> {
 
     /// Where a clock of a text is now, if it is there or was written again.
     pub(super) fn image(&self, id: Id) -> Option<Id> {
+        let is_there = |id: &Id| {
+            !self.doubled.contains(id) && self.is_live(self.item(self.past.items.find(*id)))
+        };
+        if is_there(&id) {
+            return Some(id);
+        }
+        self.family(id).into_iter().find(is_there)
+    }
+
+    /// A letter and all that repeat it or that it repeats, those first that were written again last.
+    pub(super) fn family(&self, id: Id) -> Vec<Id> {
         let mut seen = HashSet::new();
+        let mut family = Vec::new();
         let mut open = vec![id];
         while let Some(id) = open.pop().filter(|_| seen.len() < STEPS_MAX) {
             if !seen.insert(id) {
                 continue;
             }
-            if self.is_live(self.item(self.past.items.find(id))) {
-                return Some(id);
-            }
-            // The latest copy is looked at first, what was copied last.
+            family.push(id);
             open.extend(self.trail.sources(id));
             open.extend(self.trail.copies(id).into_iter().rev());
         }
-        None
+        family
+    }
+
+    /// A letter of an item that stands somewhere else as well: it need not be written again.
+    pub(super) fn is_elsewhere(&self, item: &Item, id: Id) -> bool {
+        let is_there = self.is_live(item) && !self.doubled.contains(&id);
+        !is_there && self.image(id).is_some()
     }
 
     /// The clocks of an item and of what is in it, but for what is gone already by itself.
@@ -121,10 +138,11 @@ impl<'a> Ground<'a> {
 
     /// The name of the element that an item is; that of a text is empty.
     pub(super) fn tag(&self, number: u32) -> Option<&'a str> {
-        match self.item(number).content {
-            Content::Type(branch) => Some(&self.past.items.branch(branch).tag),
-            _ => None,
-        }
+        let Content::Type(branch) = self.item(number).content else { return None };
+        let items = &self.past.items;
+        let tag = &*items.branch(branch).tag;
+        // Lexical keeps elements as texts.
+        Some(if tag.is_empty() { items.text_under(branch, "__type").unwrap_or("") } else { tag })
     }
 
     /// Who brought a row.

@@ -21,13 +21,17 @@ pub(super) struct Run {
 
 /// The orphans of the rows from `since` on.
 pub(super) fn find(ground: &Ground<'_>, since: u32) -> Vec<Run> {
-    let mut found: Vec<u32> = Vec::new();
-    for number in 0..ground.past.items.count() {
-        if is_orphan(ground, number, since) {
-            found.push(number);
-        }
-    }
+    let all = 0..ground.past.items.count();
+    let mut found: Vec<u32> = all.filter(|it| is_orphan(ground, *it, since)).collect();
     found.extend(undone(ground, since));
+    found.extend(left_behind(ground, since));
+    runs_of(ground, &found, true)
+}
+
+/// All that nobody deleted and that is not there.
+pub(super) fn all(ground: &Ground<'_>) -> Vec<Run> {
+    let all = 0..ground.past.items.count();
+    let found: Vec<u32> = all.filter(|it| is_orphan(ground, *it, 0)).collect();
     runs_of(ground, &found, true)
 }
 
@@ -86,6 +90,53 @@ pub(super) fn run_from(ground: &Ground<'_>, number: u32) -> Option<Run> {
         at = ground.item(at).right;
     }
     runs_from(ground, number, &all, true).into_iter().next()
+}
+
+/// Orphans that a row has deleted, or written elsewhere: until then they were kept.
+fn is_freed(ground: &Ground<'_>, item: &Item, since: u32) -> bool {
+    let died = if item.is_listed() { ground.died(item.parent) } else { NONE };
+    let is_text = matches!(item.content, Content::Text(_));
+    is_text
+        && item.deleted != NONE
+        && item.deleted >= since
+        && item.inserted.max(died) < item.deleted
+}
+
+/// Where kept texts may begin of which a row has deleted something.
+pub(super) fn unkept(ground: &Ground<'_>, since: u32) -> Vec<(u64, u32)> {
+    let around = around_freed(ground, since);
+    let places = around.into_iter().map(|it| ground.past.items.place(ground.item(it).id));
+    places.map(|place| (place.client, place.clock)).collect()
+}
+
+/// What is left of kept texts of which a row has deleted something.
+fn left_behind(ground: &Ground<'_>, since: u32) -> Vec<u32> {
+    let around = around_freed(ground, since);
+    // Those from `since` on are found anyway.
+    around
+        .into_iter()
+        .filter(|it| is_orphan(ground, *it, 0) && !is_orphan(ground, *it, since))
+        .collect()
+}
+
+/// Freed orphans and those beside them.
+fn around_freed(ground: &Ground<'_>, since: u32) -> Vec<u32> {
+    let mut around = Vec::new();
+    for number in 0..ground.past.items.count() {
+        if !is_freed(ground, ground.item(number), since) {
+            continue;
+        }
+        let is_near = |it: &u32| {
+            *it != NONE && (is_orphan(ground, *it, 0) || is_freed(ground, ground.item(*it), since))
+        };
+        let left = |it: &u32| Some(ground.item(*it).left).filter(is_near);
+        let right = |it: &u32| Some(ground.item(*it).right).filter(is_near);
+        around.extend(std::iter::successors(Some(number), left));
+        around.extend(std::iter::successors(Some(number), right).skip(1));
+    }
+    around.sort_unstable();
+    around.dedup();
+    around
 }
 
 /// What others wrote into a block that its maker took back: the undo deletes the block with everything

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use yrs::Any;
 
 use super::super::decode::TypeKind;
-use super::super::items::{Content, NONE};
+use super::super::items::{Content, Id, NONE};
 use super::super::walk::BREAKS;
 use super::ground::Ground;
 use super::orphans::Run;
@@ -35,7 +35,13 @@ impl Ground<'_> {
         let items = &self.past.items;
         let item = self.item(number);
         Some(match item.content {
-            Content::Text(at) => Piece::Text(String::from_utf16_lossy(items.units(at, item.len))),
+            Content::Text(at) => {
+                let units = items.units(at, item.len).iter().enumerate();
+                let id = |skip: usize| Id { clock: item.id.clock + skip as u32, ..item.id };
+                let own = units.filter(|(skip, _)| !self.is_elsewhere(item, id(*skip)));
+                let own: Vec<u16> = own.map(|(_, unit)| *unit).collect();
+                Piece::Text(String::from_utf16_lossy(&own))
+            }
             Content::Format(at) => {
                 let (key, value) = items.format(at);
                 Piece::Format(key.clone(), value.clone())

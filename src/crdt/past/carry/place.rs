@@ -72,17 +72,24 @@ pub(super) fn find(ground: &Ground<'_>, spots: &Spots, run: &Run) -> Option<Spot
     let first = *run.items.first()?;
     let branch = ground.past.items.branch(ground.item(first).parent);
     match branch.kind {
-        TypeKind::Text | TypeKind::XmlText => {
+        TypeKind::Text | TypeKind::XmlText if !is_block(ground, first) => {
             let beside = beside_text(ground, spots, run);
             beside.or_else(|| into_empty_line(ground, ground.line(first)?))
         }
-        TypeKind::Element | TypeKind::Fragment => {
+        TypeKind::Text | TypeKind::XmlText | TypeKind::Element | TypeKind::Fragment => {
             let beside = spots.behind.get(&ground.item(first).left).cloned();
             let beside = beside.or_else(|| beside_block(ground, first));
             beside.or_else(|| into_empty_line(ground, ground.line(first)?))
         }
         TypeKind::Array | TypeKind::Map => None,
     }
+}
+
+/// Lexical has blocks in texts.
+fn is_block(ground: &Ground<'_>, number: u32) -> bool {
+    let is_named = ground.tag(number).is_some_and(|tag| !tag.is_empty() && !is_inline(tag));
+    let Content::Type(branch) = ground.item(number).content else { return false };
+    is_named && ground.past.items.branch(branch).kind == TypeKind::XmlText
 }
 
 fn beside_text(ground: &Ground<'_>, spots: &Spots, run: &Run) -> Option<Spot> {
@@ -126,12 +133,20 @@ impl Ground<'_> {
             Side::Left if id == item.end() => self.behind(number),
             Side::Left => {
                 let next = Id { clock: id.clock + 1, ..id };
-                Spot { left: Some(items.place(id)), right: Some(items.place(next)), ..Spot::default() }
+                Spot {
+                    left: Some(items.place(id)),
+                    right: Some(items.place(next)),
+                    ..Spot::default()
+                }
             }
             Side::Right if id == item.id => self.before(number),
             Side::Right => {
                 let last = Id { clock: id.clock - 1, ..id };
-                Spot { left: Some(items.place(last)), right: Some(items.place(id)), ..Spot::default() }
+                Spot {
+                    left: Some(items.place(last)),
+                    right: Some(items.place(id)),
+                    ..Spot::default()
+                }
             }
         };
         Spot { is_code, ..spot }
@@ -216,9 +231,8 @@ impl Ground<'_> {
         let Content::Type(branch) = self.item(number).content else { return None };
         let there: Vec<u32> =
             self.children(branch).filter(|it| self.item(*it).deleted == NONE).collect();
-        let is_block = |it: &&u32| {
-            self.tag(**it).is_some_and(|tag| !tag.is_empty() && !is_inline(tag))
-        };
+        let is_block =
+            |it: &&u32| self.tag(**it).is_some_and(|tag| !tag.is_empty() && !is_inline(tag));
         if let Some(block) = there.iter().find(is_block) {
             return self.first_line(*block);
         }
@@ -317,7 +331,10 @@ impl Ground<'_> {
         let is_letters = |piece: &Piece| !matches!(piece, Piece::Type { .. });
         let parent = spot.parent.and_then(|place| self.past.items.at(place));
         let parent = parent.map(|id| self.past.items.find(id));
-        let is_element = parent.is_some_and(|it| self.tag(it) != Some(""));
+        let is_element = parent.is_some_and(|it| {
+            let Content::Type(branch) = self.item(it).content else { return false };
+            self.past.items.branch(branch).kind == TypeKind::Element
+        });
         if !is_element || !pieces.iter().any(is_letters) {
             return pieces;
         }

@@ -95,7 +95,8 @@ fn became(ground: &Ground<'_>, item: &Item, letter: Id, unseen: &[u32]) -> Optio
         let before = ground.text_at(branch, row, false);
         let Some(offset) = before.iter().position(|(id, _)| *id == letter) else { continue };
         let is_same = |other: &[(Id, u16)]| {
-            other.len() == before.len() && other.iter().zip(&before).all(|(one, two)| one.1 == two.1)
+            other.len() == before.len()
+                && other.iter().zip(&before).all(|(one, two)| one.1 == two.1)
         };
         if is_same(&ground.text_at(branch, row, true)) {
             continue;

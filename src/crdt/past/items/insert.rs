@@ -14,12 +14,18 @@ const DEPTH_MAX: u32 = 512;
 const MISSING: &str = "something that it builds on is missing";
 
 impl Items {
-    /// Puts the blocks of a row in their places. What is known already is passed over.
+    /// Puts the blocks of a row in their places. What is known already is passed over. Says which row the
+    /// clients of these blocks brought last before it: what came until then they have seen.
     pub(in crate::crdt::past) fn insert(
         &mut self,
         sections: &[Section],
         row: u32,
-    ) -> Result<(), String> {
+    ) -> Result<u32, String> {
+        let mut seen = 0;
+        for section in sections {
+            let client = self.client(section.client) as usize;
+            seen = seen.max(std::mem::replace(&mut self.clients[client].last_row, row));
+        }
         let by_client: HashMap<u64, usize> = match sections {
             [_] => HashMap::new(),
             _ => sections.iter().enumerate().map(|(at, section)| (section.client, at)).collect(),
@@ -50,7 +56,7 @@ impl Items {
                 }
             }
         }
-        Ok(())
+        Ok(seen)
     }
 
     /// The client id of a section that has to go on first.
@@ -316,7 +322,7 @@ impl Items {
 
     fn client(&mut self, id: u64) -> u32 {
         *self.numbers.entry(id).or_insert_with(|| {
-            self.clients.push(Client { id, known: 0, items: BTreeMap::new() });
+            self.clients.push(Client { id, known: 0, last_row: 0, items: BTreeMap::new() });
             self.clients.len() as u32 - 1
         })
     }

@@ -94,7 +94,8 @@ impl Table {
             assert_eq!(who.lines(), self.lines(), "what {} sees", who.name);
         }
         let past = past(&self.rows);
-        let text = self.lines().into_iter().map(|line| line.split_once(' ').expect("a tag").1.to_owned());
+        let text =
+            self.lines().into_iter().map(|line| line.split_once(' ').expect("a tag").1.to_owned());
         let text: Vec<String> = text.collect();
         assert_eq!(past.text(past.last(), Some("page")), text.join("\n"), "the past");
     }
@@ -375,7 +376,8 @@ fn a_new_line_in_a_list_that_is_no_list_any_more_comes_behind_its_lines() {
     table.sync(&people[1]);
     table.sync(&people[0]);
     table.sync_all(&people);
-    let wanted = ["paragraph second", "bulletList>listItem>paragraph third, by Ann", "paragraph last"];
+    let wanted =
+        ["paragraph second", "bulletList>listItem>paragraph third, by Ann", "paragraph last"];
     assert_eq!(table.lines()[1..], wanted);
 }
 
@@ -385,7 +387,12 @@ fn formats_go_along_and_end_where_they_ended() {
     people[0].edit(|page, txn| {
         let words = text_of(page, txn, 1);
         let end = words.len(txn);
-        words.insert_with_attributes(txn, end, " bold", Attrs::from([("bold".into(), true.into())]));
+        words.insert_with_attributes(
+            txn,
+            end,
+            " bold",
+            Attrs::from([("bold".into(), true.into())]),
+        );
         let end = words.len(txn);
         let plain = Attrs::from([("bold".into(), Any::Null)]);
         words.insert_with_attributes(txn, end, " not", plain);
@@ -500,5 +507,8 @@ fn a_line_that_somebody_wrote_twice_on_purpose_stays() {
     table.sync_all(&people);
     people[2].edit(|page, txn| insert(page, txn, 1, "heading", "Start of the sentence"));
     table.sync_all(&people);
-    assert_eq!(table.lines()[1..], ["heading Start of the sentence", "heading Start of the sentence"]);
+    assert_eq!(
+        table.lines()[1..],
+        ["heading Start of the sentence", "heading Start of the sentence"]
+    );
 }
