@@ -81,9 +81,11 @@ pub fn encode(address: &Text, reply: &Reply) -> Option<Frame> {
             put_var_uint(&mut head, SYNC_STATUS);
             put_var_uint(&mut head, 1);
         }
-        Reply::NotSaved { .. } => {
+        Reply::NotSaved { reason, .. } => {
             put_var_uint(&mut head, SYNC_STATUS);
             put_var_uint(&mut head, 0);
+            // Stock providers read the number only.
+            put_var_bytes(&mut head, reason.as_str().as_bytes());
         }
         Reply::Authenticated { scope } => {
             put_var_uint(&mut head, AUTH);
@@ -198,7 +200,7 @@ mod tests {
         assert_eq!(&bytes(Reply::Saved)[..], b"\x03d\0s\x08\x01");
         assert_eq!(
             &bytes(Reply::NotSaved { reason: "full".into(), lasting: true })[..],
-            b"\x03d\0s\x08\x00"
+            b"\x03d\0s\x08\x00\x04full"
         );
         let accepted = bytes(Reply::Authenticated { scope: Scope::ReadWrite });
         assert_eq!(&accepted[..], b"\x03d\0s\x02\x02\x0aread-write");

@@ -29,6 +29,7 @@ use crate::id::Seq;
 
 mod doubled;
 mod ground;
+mod lexical;
 mod orphans;
 mod pieces;
 mod place;
@@ -175,6 +176,7 @@ impl Ground<'_> {
             true => self.wrapped(first, self.pieces(run, false))?.1,
             false => self.fitting(&spot, self.pieces(run, spot.is_code)),
         };
+        let (spot, pieces) = self.with_maps(run, spot, pieces);
         let end = writer.put(&spot, &pieces)?;
         spots.note(run, &spot, end);
         let gone: Vec<_> = run.items.iter().flat_map(|it| self.spans_below(*it)).collect();

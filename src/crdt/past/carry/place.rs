@@ -168,7 +168,7 @@ impl Ground<'_> {
         Spot { left: Some(items.place(item.end())), right, ..Spot::default() }
     }
 
-    fn before(&self, number: u32) -> Spot {
+    pub(super) fn before(&self, number: u32) -> Spot {
         let (items, item) = (&self.past.items, self.item(number));
         let left = (item.left != NONE).then(|| items.place(self.item(item.left).end()));
         Spot { left, right: Some(items.place(item.id)), ..Spot::default() }

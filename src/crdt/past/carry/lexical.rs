@@ -1,0 +1,79 @@
+//! Letters in the shape in which Lexical keeps them.
+//!
+//! Lexical keeps a paragraph as a text in which each run of letters follows a map that holds its format; a
+//! line break is a map of its own, which takes no letters. Letters that do not follow the map of a text
+//! are dropped by its binding, and take others with them. Source: `@lexical/yjs`, `CollabElementNode`.
+
+use super::super::decode::TypeKind;
+use super::super::items::{Content, NONE};
+use super::ground::Ground;
+use super::orphans::Run;
+use super::pieces::Piece;
+use super::place::Spot;
+
+/// Maps that are looked at on the way to the left.
+const ITEMS_MAX: usize = 4_096;
+
+impl Ground<'_> {
+    /// Gives every letter of a run, and those that follow it, the map of a text. Other editors' texts stay
+    /// as they are.
+    pub(super) fn with_maps(
+        &self,
+        run: &Run,
+        spot: Spot,
+        mut pieces: Vec<Piece>,
+    ) -> (Spot, Vec<Piece>) {
+        let near = |place| self.past.items.at(place).map(|id| self.past.items.find(id));
+        let (left, right) = (spot.left.and_then(near), spot.right.and_then(near));
+        let Some(beside) = left.or(right).filter(|it| self.is_lexical(*it)) else {
+            return (spot, pieces);
+        };
+        let map = left.and_then(|it| self.map_before(it));
+        let is_text = |it: &u32| self.tag(*it) == Some("text");
+        let next_is_text = right.is_some_and(|it| {
+            let item = self.item(it);
+            matches!(item.content, Content::Text(_)) && self.is_live(item)
+        });
+        if matches!(pieces.first(), Some(Piece::Text(_))) && !map.as_ref().is_some_and(is_text) {
+            let own = run.items.first().and_then(|it| self.text_map_near(*it));
+            let copy = own.or_else(|| self.text_map_near(beside)).and_then(|it| self.piece(it));
+            copy.into_iter().for_each(|copy| pieces.insert(0, copy));
+        }
+        let is_map = |piece: &Piece| matches!(piece, Piece::Type { kind: TypeKind::Map, .. });
+        match map.filter(is_text).filter(|_| next_is_text && pieces.iter().any(is_map)) {
+            // Before the map, and its letters stay together with it.
+            Some(map) if left == Some(map) => (self.before(map), pieces),
+            Some(map) => {
+                pieces.extend(self.piece(map));
+                (spot, pieces)
+            }
+            None => (spot, pieces),
+        }
+    }
+
+    fn is_lexical(&self, number: u32) -> bool {
+        self.past.items.text_under(self.item(number).parent, "__type").is_some()
+    }
+
+    /// The nearest map to the left of a place that is there, the item itself included.
+    fn map_before(&self, number: u32) -> Option<u32> {
+        let left = |it: &u32| Some(self.item(*it).left).filter(|it| *it != NONE);
+        let mut near = std::iter::successors(Some(number), left).take(ITEMS_MAX);
+        near.find(|it| self.is_map(*it) && self.is_live(self.item(*it)))
+    }
+
+    /// The nearest map of a text in the list of an item, there or not.
+    fn text_map_near(&self, number: u32) -> Option<u32> {
+        let left = |it: &u32| Some(self.item(*it).left).filter(|it| *it != NONE);
+        let right = |it: &u32| Some(self.item(*it).right).filter(|it| *it != NONE);
+        let before = std::iter::successors(Some(number), left).take(ITEMS_MAX);
+        let behind = std::iter::successors(Some(number), right).take(ITEMS_MAX);
+        let mut near = before.chain(behind);
+        near.find(|it| self.is_map(*it) && self.tag(*it) == Some("text"))
+    }
+
+    fn is_map(&self, number: u32) -> bool {
+        let Content::Type(branch) = self.item(number).content else { return false };
+        self.past.items.branch(branch).kind == TypeKind::Map
+    }
+}
