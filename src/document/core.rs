@@ -168,10 +168,21 @@ pub(super) enum SyncKind {
     /// It sent step 1, with this state vector: kept as it came, because clients may declare any
     /// number of client ids, and only those that the document knows matter when it is answered.
     Step(Bytes),
+    /// As `Step`, of a session that has something which the server lacks, and has been asked for it. What
+    /// that costs or doubles is settled before it sees what others have written; at the latest at
+    /// this time.
+    AfterIts(Bytes, Duration),
     /// Its outbox was full.
     CatchUp(StateVector),
     /// It may only read, and brought a step 2: fine if there is nothing new in it.
     Claim(Summary, Credit),
+}
+
+impl SyncKind {
+    /// It answers a step 1.
+    pub(super) fn is_step(&self) -> bool {
+        matches!(self, Self::Step(_) | Self::AfterIts(..))
+    }
 }
 
 impl Core {
@@ -537,8 +548,7 @@ impl Core {
             return;
         }
         // Asking again before the answer is one question with the newer vector.
-        self.syncs
-            .retain(|sync| sync.session != session || !matches!(sync.kind, SyncKind::Step(_)));
+        self.syncs.retain(|sync| sync.session != session || !sync.kind.is_step());
         self.syncs.push(Sync { session, kind: SyncKind::Step(state_vector) });
     }
 

@@ -192,7 +192,7 @@ impl Core {
         self.tell_silent_aside(now);
         self.answer_early();
         while self.flight.is_none() && self.replica.is_some() {
-            self.answer_syncs();
+            self.answer_syncs(now);
             self.examine_log();
             if self.flight.is_some() || self.waiting.is_empty() || self.must_wait(now) {
                 break;
@@ -221,7 +221,12 @@ impl Core {
             }
             _ => None,
         };
-        [owners, work].into_iter().flatten().min()
+        let asked_first = self.syncs.iter().filter_map(|sync| match sync.kind {
+            SyncKind::AfterIts(_, until) => Some(until),
+            _ => None,
+        });
+        let asked_first = asked_first.min().filter(|_| self.flight.is_none());
+        [owners, work, asked_first].into_iter().flatten().min()
     }
 
     /// Everything that was accepted is in the log and on disk.
@@ -320,7 +325,7 @@ impl Core {
     }
 
     /// The replica equals the log: whoever waits for what it lacks gets it.
-    fn answer_syncs(&mut self) {
+    fn answer_syncs(&mut self, now: Duration) {
         for Sync { session, kind } in std::mem::take(&mut self.syncs) {
             // What a session wrote itself would be an acknowledgement to it.
             let unacknowledged =
@@ -328,6 +333,14 @@ impl Core {
             if matches!(kind, SyncKind::CatchUp(_)) && self.undurable.iter().any(unacknowledged) {
                 self.syncs.push(Sync { session, kind });
                 continue;
+            }
+            match &kind {
+                SyncKind::Step(vector) if self.ask_first(session, vector, now) => continue,
+                SyncKind::AfterIts(_, until) if !self.has_said(session, *until, now) => {
+                    self.syncs.push(Sync { session, kind });
+                    continue;
+                }
+                _ => {}
             }
             let Some(known) = self.sessions.get(&session) else { continue };
             let is_stranger = known.is_stranger;
@@ -337,6 +350,11 @@ impl Core {
                     let update = replica.encode_diff(&replica.known_part(&vector));
                     self.full_until = None;
                     self.answer_step(session, update);
+                }
+                SyncKind::AfterIts(vector, _) => {
+                    let update = replica.encode_diff(&replica.known_part(&vector));
+                    self.full_until = None;
+                    self.send(session, Reply::SyncStep2 { update });
                 }
                 SyncKind::CatchUp(_) if is_stranger => {
                     // What it missed is of others' presence; everything else comes with its step 2.

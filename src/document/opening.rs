@@ -17,6 +17,9 @@ use crate::wire::Reply;
 /// The encoded full state is forgotten when nobody has asked for it for so long.
 const FULL_KEPT: Duration = Duration::from_secs(10);
 
+/// How long a session that was asked first has to answer before its own question is answered.
+const ASKED_FIRST_FOR: Duration = Duration::from_secs(2);
+
 impl Core {
     /// The log has been read and the replica is being built. A document that was live already waits
     /// for it: what it owes to those who are in it depends on the replica.
@@ -55,6 +58,35 @@ impl Core {
         self.send(session, Reply::SyncStep2 { update });
     }
 
+    /// Asks a session that has something which the server lacks, before its own question is answered.
+    pub(super) fn ask_first(&mut self, session: SessionId, vector: &Bytes, now: Duration) -> bool {
+        let Some(known) = self.sessions.get(&session) else { return false };
+        let greeting = known.about.greeting;
+        if !known.about.may_write || greeting == Greeting::Never {
+            return false;
+        }
+        let Some(replica) = &self.replica else { return false };
+        let mut lacks = false;
+        // Bytes that end early have said all they say.
+        let _ = StateVector::each(vector, |client, clock| lacks |= clock > replica.clock(client));
+        if !lacks || (greeting == Greeting::AtJoin && known.questions.is_empty()) {
+            return false;
+        }
+        if greeting == Greeting::AtSync {
+            self.greet(session);
+        }
+        let kind = SyncKind::AfterIts(vector.clone(), now + ASKED_FIRST_FOR);
+        self.syncs.push(Sync { session, kind });
+        true
+    }
+
+    /// A session has said what it has, and that is in the log; or it does not say it.
+    pub(super) fn has_said(&self, session: SessionId, until: Duration, now: Duration) -> bool {
+        let is_asked = self.sessions.get(&session).is_some_and(|it| !it.questions.is_empty());
+        let is_waiting = self.has_more_waiting(session) || self.is_held(session);
+        until <= now || !(is_asked || is_waiting)
+    }
+
     /// Frees the memory of a full state that nobody has asked for lately. Not worth a timer: whoever is
     /// here renews his presence now and then.
     pub(super) fn forget_full(&mut self, now: Duration) {
@@ -72,7 +104,7 @@ impl Core {
 fn answer(preview: &Preview, sync: &Sync) -> Option<Bytes> {
     match &sync.kind {
         SyncKind::Step(vector) => preview.answer(vector),
-        SyncKind::CatchUp(_) | SyncKind::Claim(..) => None,
+        SyncKind::AfterIts(..) | SyncKind::CatchUp(_) | SyncKind::Claim(..) => None,
     }
 }
 

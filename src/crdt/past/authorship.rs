@@ -4,7 +4,8 @@
 //! becomes a paragraph, an item of a list. To the CRDT that is new text of whoever pressed the key.
 //! Here it keeps who wrote it first:
 //!
-//! - **Text that comes back.** Undo writes text again right before where it was deleted.
+//! - **Text that comes back.** Undo writes text again right before where it was deleted, and a block
+//!   right before where the block was deleted.
 //! - **Text that moves.** What a row deletes is searched for in what it inserts, the longest common
 //!   runs first: whole runs whatever their length, runs at the beginning or end of both from
 //!   [`EDGE_UNITS_MIN`] on, others from [`INNER_UNITS_MIN`] on, so that a new sentence does not owe
@@ -60,9 +61,10 @@ struct Match {
 /// Settles whose text a row inserts, and notes what of it was moved. `first` is the number of the
 /// first item that it made, `deleted` the items that it deleted.
 pub(super) fn inherit(items: &mut Items, moves: &mut Moves, row: u32, first: u32, deleted: &[u32]) {
+    revive(items, moves, row, first);
     let came = (first..items.count())
         .filter(|&it| is_text(items, it, |item| item.inserted == row && item.deleted != row));
-    let came: Vec<u32> = came.collect();
+    let came: Vec<u32> = came.filter(|&it| items.item(it).written == row).collect();
     let came: Vec<u32> =
         came.into_iter().filter(|number| !comes_back(items, moves, row, *number)).collect();
     if came.is_empty() {
@@ -87,6 +89,33 @@ pub(super) fn inherit(items: &mut Items, moves: &mut Moves, row: u32, first: u32
     for found in common(&went, &came) {
         for part in taken.claim(found, &went, &came) {
             give(items, moves, row, (&went, &came), part);
+        }
+    }
+}
+
+/// Blocks that come back with all their letters: the letters are those of the blocks that were deleted.
+fn revive(items: &mut Items, moves: &mut Moves, row: u32, first: u32) {
+    for number in first..items.count() {
+        let item = *items.item(number);
+        let Some(old) = item.right_origin.filter(|id| items.is_known(*id)) else { continue };
+        let old = *items.item(items.find(old));
+        let (Content::Type(new), Content::Type(gone)) = (item.content, old.content) else {
+            continue;
+        };
+        let is_same = items.branch(new).tag == items.branch(gone).tag;
+        if item.inserted != row || old.deleted == NONE || !is_same {
+            continue;
+        }
+        let (mut went, mut came) = (Vec::new(), Vec::new());
+        items.letters(gone, &|item| item.deleted == old.deleted, &mut went);
+        items.letters(new, &|item| item.deleted == NONE, &mut came);
+        if went.is_empty() || !went.iter().map(|it| it.1).eq(came.iter().map(|it| it.1)) {
+            continue;
+        }
+        for ((from, _), (to, _)) in went.into_iter().zip(came) {
+            let written = items.item(items.find(from)).written;
+            items.give(to, 1, written);
+            moves.push(Move { row, from, to, len: 1 });
         }
     }
 }
@@ -127,7 +156,11 @@ fn comes_back(items: &mut Items, moves: &mut Moves, row: u32, number: u32) -> bo
         let next = items.item(items.find(id));
         next.deleted == NONE || !matches!(next.content, Content::Text(_))
     };
-    if compared < EDGE_UNITS_MIN && !ends {
+    let is_gone = match items.branch(item.parent).owner {
+        NONE => false,
+        owner => items.item(owner).deleted != NONE,
+    };
+    if compared < EDGE_UNITS_MIN && !ends && !is_gone {
         return false;
     }
     for (at, from, len, written) in parts {

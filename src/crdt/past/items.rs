@@ -191,6 +191,37 @@ impl Items {
         }
     }
 
+    /// The letters in a type, of those items that are meant.
+    pub(super) fn letters(
+        &self,
+        branch: u32,
+        is_meant: &dyn Fn(&Item) -> bool,
+        letters: &mut Vec<(Id, u16)>,
+    ) {
+        for (number, item) in self.from(self.branch(branch).first) {
+            match item.content {
+                Content::Type(inner) => self.letters(inner, is_meant, letters),
+                _ => self.letters_of(number, is_meant, letters),
+            }
+        }
+    }
+
+    /// The letters of one item, if it is meant.
+    pub(super) fn letters_of(
+        &self,
+        number: u32,
+        is_meant: &dyn Fn(&Item) -> bool,
+        letters: &mut Vec<(Id, u16)>,
+    ) {
+        let item = self.item(number);
+        let Content::Text(at) = item.content else { return };
+        if is_meant(item) {
+            let units = self.units(at, item.len).iter().enumerate();
+            let id = |skip: usize| Id { clock: item.id.clock + skip as u32, ..item.id };
+            letters.extend(units.map(|(skip, unit)| (id(skip), *unit)));
+        }
+    }
+
     /// A clock with its client id as clients know it.
     pub(super) fn place(&self, id: Id) -> Place {
         Place { client: self.clients[id.client as usize].id, clock: id.clock }

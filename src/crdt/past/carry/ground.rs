@@ -117,17 +117,9 @@ impl<'a> Ground<'a> {
         is_meant: &dyn Fn(&Item) -> bool,
         letters: &mut Vec<(Id, u16)>,
     ) {
-        let item = self.item(number);
-        match item.content {
-            Content::Text(at) if is_meant(item) => {
-                let units = self.past.items.units(at, item.len).iter().enumerate();
-                let id = |skip: usize| Id { clock: item.id.clock + skip as u32, ..item.id };
-                letters.extend(units.map(|(skip, unit)| (id(skip), *unit)));
-            }
-            Content::Type(branch) => {
-                self.children(branch).for_each(|it| self.letters(it, is_meant, letters));
-            }
-            _ => {}
+        match self.item(number).content {
+            Content::Type(branch) => self.past.items.letters(branch, is_meant, letters),
+            _ => self.past.items.letters_of(number, is_meant, letters),
         }
     }
 

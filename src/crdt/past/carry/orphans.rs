@@ -109,7 +109,7 @@ pub(super) fn unkept(ground: &Ground<'_>, since: u32) -> Vec<(u64, u32)> {
     places.map(|place| (place.client, place.clock)).collect()
 }
 
-/// What is left of kept texts of which a row has deleted something.
+/// What is left of kept texts of which a row has deleted something, or that go on: it is looked at again.
 fn left_behind(ground: &Ground<'_>, since: u32) -> Vec<u32> {
     let around = around_freed(ground, since);
     // Those from `since` on are found anyway.
@@ -119,11 +119,11 @@ fn left_behind(ground: &Ground<'_>, since: u32) -> Vec<u32> {
         .collect()
 }
 
-/// Freed orphans and those beside them.
+/// Freed and new orphans, and those beside them.
 fn around_freed(ground: &Ground<'_>, since: u32) -> Vec<u32> {
     let mut around = Vec::new();
     for number in 0..ground.past.items.count() {
-        if !is_freed(ground, ground.item(number), since) {
+        if !is_freed(ground, ground.item(number), since) && !is_orphan(ground, number, since) {
             continue;
         }
         let is_near = |it: &u32| {

@@ -120,9 +120,7 @@ impl Ground<'_> {
         let rows = if is_after { row + 1 } else { row };
         let was_there = |item: &Item| item.inserted < rows && item.deleted >= rows;
         let mut letters = Vec::new();
-        for number in self.children(branch) {
-            self.letters(number, &was_there, &mut letters);
-        }
+        self.past.items.letters(branch, &was_there, &mut letters);
         letters
     }
 }
