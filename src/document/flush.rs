@@ -225,7 +225,8 @@ impl Core {
             SyncKind::AfterIts(_, until) => Some(until),
             _ => None,
         });
-        let asked_first = asked_first.min().filter(|_| self.flight.is_none());
+        let is_free = self.flight.is_none() && self.undurable.is_empty();
+        let asked_first = asked_first.min().filter(|_| is_free && self.replica.is_some());
         [owners, work, asked_first].into_iter().flatten().min()
     }
 
@@ -330,7 +331,8 @@ impl Core {
             // What a session wrote itself would be an acknowledgement to it.
             let unacknowledged =
                 |undurable: &Undurable| undurable.acks.iter().any(|ack| ack.session == session);
-            if matches!(kind, SyncKind::CatchUp(_)) && self.undurable.iter().any(unacknowledged) {
+            let may_hold_its_own = matches!(kind, SyncKind::CatchUp(_) | SyncKind::AfterIts(..));
+            if may_hold_its_own && self.undurable.iter().any(unacknowledged) {
                 self.syncs.push(Sync { session, kind });
                 continue;
             }
