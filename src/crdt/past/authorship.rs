@@ -331,9 +331,21 @@ fn give(items: &mut Items, moves: &mut Moves, row: u32, (went, came): (&Runs, &R
         let id = Id { clock: target.id.clock + offset as u32, ..target.id };
         items.give(id, len as u32, source.written);
         let from = Id { clock: source.id.clock + skipped as u32, ..source.id };
-        moves.push(Move { row, from, to: id, len: len as u32 });
+        if part.len >= EDGE_UNITS_MIN || is_of_a_block(items, row, from, id) {
+            moves.push(Move { row, from, to: id, len: len as u32 });
+        }
         done += len;
     }
+}
+
+/// Few letters that are equal may be so by chance, unless their block goes or a block comes with them.
+fn is_of_a_block(items: &Items, row: u32, from: Id, to: Id) -> bool {
+    let owner = |id: Id| match items.branch(items.item(items.find(id)).parent).owner {
+        NONE => None,
+        owner => Some(items.item(owner)),
+    };
+    owner(from).is_some_and(|it| it.deleted != NONE)
+        || owner(to).is_some_and(|it| it.inserted == row)
 }
 
 impl Runs {

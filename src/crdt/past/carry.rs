@@ -119,11 +119,8 @@ impl Past {
         let mut spots = Spots::default();
         for run in &runs {
             let spot = run.spot.clone().or_else(|| place::find(&ground, &spots, run));
-            match spot {
-                Some(spot) => {
-                    let update = ground.carried(&mut writer, &mut spots, run, spot);
-                    carry.carried.extend(update);
-                }
+            match spot.and_then(|spot| ground.carried(&mut writer, &mut spots, run, spot)) {
+                Some(carried) => carry.carried.push(carried),
                 None if run.is_kept => carry.kept.extend(ground.kept(run)),
                 None => {}
             }
@@ -140,8 +137,8 @@ impl Past {
         carry
     }
 
-    /// Every text that nobody deleted and that is not there, whatever can be done about it: all of it has
-    /// been kept once. For tests and tools.
+    /// All letters that nobody deleted and that are not there: all of them have been kept once. For tests
+    /// and tools.
     pub fn orphans(&self) -> Vec<Kept> {
         let ground = Ground::new(self);
         let runs = orphans::all(&ground);

@@ -200,7 +200,11 @@ fn a_stranger_is_shown_and_changes_nothing_before_it_has_said_what_it_has() {
     assert!(early.is_empty(), "{early:?}");
     // It is asked for that, and takes part from then on.
     let known = stage.step_1(ANN, &[1, 102, 5]);
-    assert!(asks(&known, ANN) && shows_content(&known, ANN), "{known:?}");
+    assert!(asks(&known, ANN) && !shows_content(&known, ANN), "{known:?}");
+    // What it has is heard before it is shown what others wrote.
+    let mut answered = stage.bring(ANN, &Bytes::from_static(&[0, 0]), true);
+    answered.extend(stage.bring(ANN, &Bytes::from_static(&[0, 0]), true));
+    assert!(shows_content(&answered, ANN), "{answered:?}");
     assert!(shows_content(&stage.write(BO, &typed(103, "and more")), ANN));
 }
 

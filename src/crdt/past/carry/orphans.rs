@@ -28,11 +28,19 @@ pub(super) fn find(ground: &Ground<'_>, since: u32) -> Vec<Run> {
     runs_of(ground, &found, true)
 }
 
-/// All that nobody deleted and that is not there.
+/// All letters that nobody deleted and that are not there, each item by itself; but for those that were
+/// written elsewhere as well, where somebody may have deleted them.
 pub(super) fn all(ground: &Ground<'_>) -> Vec<Run> {
-    let all = 0..ground.past.items.count();
-    let found: Vec<u32> = all.filter(|it| is_orphan(ground, *it, 0)).collect();
-    runs_of(ground, &found, true)
+    let is_letters = |number: &u32| {
+        let item = ground.item(*number);
+        let is_gone = item.text_len() > 0 && ground.died(item.parent) != NONE;
+        is_gone && item.deleted == NONE && ground.family(item.id).len() == 1
+    };
+    let alone = |number| {
+        let author = ground.author_of(ground.item(number).written);
+        Run { items: vec![number], author, spot: None, is_kept: true }
+    };
+    (0..ground.past.items.count()).filter(is_letters).map(alone).collect()
 }
 
 /// Puts items together that stand beside each other, by author, in the order of their lists.
@@ -77,8 +85,17 @@ fn is_orphan(ground: &Ground<'_>, number: u32, since: u32) -> bool {
     if died == NONE || item.inserted.max(died) < since {
         return false;
     }
-    // What is in an orphan goes with it.
-    ground.owner(item.parent).is_some_and(|owner| ground.item(owner).deleted != NONE)
+    for owner in ground.outwards(number).skip(1) {
+        let around = ground.item(owner);
+        if around.deleted != NONE {
+            return true;
+        }
+        // What is in an orphan goes with it, unless that has been looked at before.
+        if around.inserted.max(ground.died(around.parent)) >= since {
+            return false;
+        }
+    }
+    false
 }
 
 /// The run that begins with an orphan, whenever it became one.

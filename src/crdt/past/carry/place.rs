@@ -229,6 +229,9 @@ impl Ground<'_> {
     /// The innermost block that begins an element, and whether there are letters in it.
     fn first_line(&self, number: u32) -> Option<(u32, bool)> {
         let Content::Type(branch) = self.item(number).content else { return None };
+        if self.tag(number) == Some("") {
+            return None;
+        }
         let there: Vec<u32> =
             self.children(branch).filter(|it| self.item(*it).deleted == NONE).collect();
         let is_block =
@@ -305,7 +308,7 @@ fn lost_letters(ground: &Ground<'_>, line: u32) -> bool {
 fn new_form(ground: &Ground<'_>, line: u32) -> Option<u32> {
     for node in ground.outwards(line) {
         let row = ground.item(node).deleted;
-        if row == NONE {
+        if row == NONE || !ground.item(node).is_listed() {
             continue;
         }
         let both = [Side::Right, Side::Left].map(|side| {
