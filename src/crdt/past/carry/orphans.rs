@@ -87,7 +87,8 @@ fn is_orphan(ground: &Ground<'_>, number: u32, since: u32) -> bool {
     }
     for owner in ground.outwards(number).skip(1) {
         let around = ground.item(owner);
-        if around.deleted != NONE {
+        // What stands under a key is put nowhere by itself.
+        if around.deleted != NONE || !around.is_listed() {
             return true;
         }
         // What is in an orphan goes with it, unless that has been looked at before.
