@@ -1,0 +1,161 @@
+/**
+ * One person: a document, an editor on it, a line to the server; and what the book of letters has to know of each step.
+ */
+import * as Y from 'yjs'
+import { lettersIn, textOf } from './letters.mjs'
+import { open } from './line.mjs'
+
+/** Steps that take away what they take away on purpose. */
+const DELETIONS = new Set(['delete', 'delete across lines', 'delete block'])
+const UNDOING = new Set(['undo', 'redo'])
+
+export class Person {
+  /** `online`, `held` (the line is slow) or `offline`. */
+  state = 'online'
+  /** What is going on here, for the story of a letter's end. */
+  #doing = null
+  /** Whether the editor has thrown. */
+  broken = false
+  #seen = new Set()
+  /** For each letter that went away here: by what. */
+  losses = new Map()
+
+  constructor(kind, server, document, name, provider, book) {
+    this.name = name
+    this.book = book
+    this.doc = new Y.Doc()
+    this.root = kind.root(this.doc)
+    this.connection = open(provider, server, document, this.doc)
+    this.line = this.connection.line
+    this.doc.on('afterTransaction', (transaction) => this.#watch(transaction))
+    // As in most products, the editor is there before the document is.
+    this.editor = kind.open(this.doc, this.connection.provider)
+    this.undoManager = this.editor.undoManager
+  }
+
+  /** Where the binding has failed to show what the document holds, or null. */
+  stale = null
+
+  get letters() {
+    return lettersIn(textOf(this.root))
+  }
+
+  /** Does one step in the editor and keeps in the book what it meant. Says what happened, for the story. */
+  act(step) {
+    const before = lettersIn(this.editor.text)
+    if (sorted(before) !== sorted(this.letters)) this.stale ??= `${this.name} before ${step.form ?? step.what}`
+    const told = this.#told(step)
+    if (step.pause) this.undoManager.stopCapturing()
+    this.#doing = `${this.name}'s ${step.form ?? step.what}`
+    const threw = this.#attempt(step)
+    const after = new Set(lettersIn(this.editor.text))
+    const gone = before.filter((letter) => !after.has(letter))
+    const stood = new Set(before)
+    const fresh = [...after].filter((letter) => !stood.has(letter))
+    if (step.what === 'type') this.book.typed(this.name, fresh)
+    this.book.deleted(this.name, gone.filter((letter) => this.#onPurpose(step, letter)))
+    return `${told}${fresh.length > 0 ? ` +${fresh.join('')}` : ''}${gone.length > 0 ? ` −${gone.join('')}` : ''}${threw}`
+  }
+
+  /** An editor that throws goes on, as in a page; what it shows from then on is its own affair. */
+  #attempt(step) {
+    this.#doing = `${this.name}'s ${step.form ?? step.what}`
+    try {
+      this.#do(step)
+      return ''
+    } catch (error) {
+      this.broken = true
+      return ` (the editor threw: ${error.message})`
+    } finally {
+      this.#doing = null
+    }
+  }
+
+  /** A form command that loses letters in its own editor is that editor's matter: the server sees deletions only. */
+  #onPurpose({ what }, letter) {
+    if (UNDOING.has(what)) return this.book.author(letter) === this.name
+    return DELETIONS.has(what) || what === 'form'
+  }
+
+  #told(step) {
+    const block = this.#block(step)
+    const text = this.editor.blocks[block]?.text ?? ''
+    const where = UNDOING.has(step.what) ? '' : ` in line ${block + 1} “${text}”`
+    return `${this.name} (${this.state}): ${step.form ?? step.what}${where}`
+  }
+
+  #block({ line }) {
+    return Math.floor(line * this.editor.blocks.length)
+  }
+
+  #do(step) {
+    const { editor } = this
+    const { blocks } = editor
+    const block = this.#block(step)
+    const at = Math.round(step.offset * blocks[block].size)
+    const last = Math.min(blocks.length - 1, block + (step.more ?? 0))
+    switch (step.what) {
+      case 'type': return editor.type(block, at, this.book.run(step.count, step.noise))
+      case 'form': return editor.form(step.form, block, last, at)
+      case 'delete': return this.#delete(step, block, at)
+      case 'delete across lines': return this.#deleteAcross(step, block, at)
+      case 'delete block': return editor.deleteBlock(block)
+      case 'undo': return editor.undo()
+      case 'redo': return editor.redo()
+      default: throw new Error(`no step ${step.what}`)
+    }
+  }
+
+  #delete({ share, each }, block, at) {
+    const size = this.editor.blocks[block].size
+    const start = Math.floor(share * at)
+    const end = Math.min(size, Math.max(at, start + 1))
+    if (start >= end) return
+    if (!each) return this.editor.deleteBetween([block, start], [block, end])
+    for (let place = end; place > start; place -= 1) this.editor.deleteBetween([block, place - 1], [block, place])
+  }
+
+  #deleteAcross({ share, lines }, block, at) {
+    const { blocks } = this.editor
+    const last = Math.min(blocks.length - 1, block + lines)
+    if (last > block) this.editor.deleteBetween([block, at], [last, Math.floor(share * blocks[last].size)])
+  }
+
+  /** Keeps which transaction took a letter away here. */
+  #watch({ origin, deleteSet }) {
+    if (deleteSet.clients.size === 0) {
+      for (const letter of this.letters) this.#seen.add(letter)
+      return
+    }
+    const now = new Set(this.letters)
+    const by = this.#doing ?? (origin === this.connection.provider ? 'what arrived' : "the binding's own repair")
+    for (const letter of this.#seen) if (!now.has(letter)) this.losses.set(letter, by)
+    this.#seen = now
+  }
+
+  leave() {
+    this.line.cut()
+    this.connection.disconnect()
+    this.state = 'offline'
+  }
+
+  hold() {
+    this.line.hold()
+    this.state = 'held'
+  }
+
+  async release() {
+    await this.line.release()
+    this.state = 'online'
+  }
+
+  destroy() {
+    this.editor?.destroy()
+    this.connection.destroy()
+    this.doc.destroy()
+  }
+}
+
+function sorted(letters) {
+  return [...letters].sort().join('')
+}

@@ -1,0 +1,91 @@
+/**
+ * Plays a scenario against a server, and tells what came of it.
+ */
+import { setImmediate as turn } from 'node:timers/promises'
+import { Gathering } from './gathering.mjs'
+import { hasFaults } from './letters.mjs'
+import { shape } from './shape.mjs'
+
+/** How many turns of the event loop people let pass who do not wait for each other. */
+const TURNS = 5
+let plays = 0
+
+/**
+ * @returns what happened: `failed`, `faults`, `strangers` (whose editor shows something else), `story` in lines, and
+ * the `name` and `book` of the document, so that it can be looked at again later
+ */
+export async function play(kind, server, scenario) {
+  plays += 1
+  const name = `${kind.name} ${scenario.seed} ${plays}`
+  const story = []
+  const write = (first) => {
+    for (const step of scenario.start) story.push(first.act(step))
+  }
+  let gathering
+  try {
+    gathering = await Gathering.open(kind, server, name, { ...scenario, write })
+    story.push(`start: ${lines(gathering.people[0])}`)
+    for (const step of scenario.steps) await take(gathering, step, story)
+    const faults = await gathering.faultsAtTheEnd()
+    const strangers = await gathering.strangers()
+    const failed = hasFaults(faults) || strangers.length > 0
+    if (failed) story.push(...epilogue(gathering, faults, strangers))
+    return { failed, faults, strangers, story, name, book: gathering.book, stale: gathering.people.map(({ stale }) => stale).filter(Boolean), causes: causes(gathering, faults) }
+  } catch (error) {
+    story.push(`broke: ${error.stack}`)
+    return { failed: true, error, story, name, book: gathering?.book, stale: [] }
+  } finally {
+    gathering?.dispose()
+  }
+}
+
+async function take(gathering, step, story) {
+  const person = gathering.people[step.who]
+  switch (step.what) {
+    case 'leave': return person.state === 'online' && told(story, `${person.name} goes offline`, person.leave())
+    case 'hold': return person.state === 'online' && told(story, `${person.name}'s line is held`, person.hold())
+    case 'release': return person.state === 'held' && told(story, `${person.name}'s line goes on`, await gathering.back(person))
+    case 'back': return person.state === 'offline' && told(story, `${person.name} comes back`, await gathering.back(person))
+    case 'deliver': return told(story, 'everything is delivered', await gathering.delivered())
+    case 'turn': return turns()
+    case 'crash': return told(story, 'kill -9', await gathering.crash())
+    default: return story.push(person.act(step))
+  }
+}
+
+function told(story, sentence) {
+  story.push(sentence)
+}
+
+async function turns() {
+  for (let count = 0; count < TURNS; count += 1) await turn()
+}
+
+function lines({ editor }) {
+  return editor.blocks.map(({ text }) => `“${text}”`).join(' ')
+}
+
+function epilogue(gathering, { missing, doubled, both }, strangers) {
+  const { book, people } = gathering
+  const fate = (letter) => {
+    const ends = people.filter(({ losses }) => losses.has(letter)).map(({ name, losses }) => `${name}: ${losses.get(letter)}`)
+    return `${letter} of ${book.author(letter) ?? 'the start'} [${ends.join('; ')}]`
+  }
+  return [
+    `end: ${shape(gathering.witness.root)}`,
+    ...(missing.length > 0 ? [`MISSING ${missing.map(fate).join(', ')}`] : []),
+    ...(doubled.length > 0 ? [`DOUBLED ${doubled.map(fate).join(', ')}`] : []),
+    ...(both.length > 0 ? [`IN THE TEXT AND RESCUED ${both.map(fate).join(', ')}`] : []),
+    ...strangers.map((name) => `${name}'s editor shows something else: ${lines(people.find((person) => person.name === name))}`),
+  ]
+}
+
+/** By what the letters were lost or doubled, in a few words: for counting kinds. */
+function causes({ people }, { missing, doubled, both }) {
+  const kinds = new Set()
+  const by = (letter) => people.flatMap(({ losses }) => losses.get(letter) ?? []).map((end) => end.replace(/^\w+'s (?!own)/, ''))
+  for (const [fault, letters] of Object.entries({ missing, doubled, both })) {
+    for (const letter of letters) kinds.add(`${fault}: ${[...new Set(by(letter))].sort().join(' + ') || 'never arrived anywhere'}`)
+  }
+  return [...kinds].sort()
+}
