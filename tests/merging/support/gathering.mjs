@@ -2,13 +2,14 @@
  * People around one document, and a witness: a client without an editor that is always there and shows what the server
  * has told everybody.
  */
+import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import * as Y from 'yjs'
 import { Book, hasFaults, lettersIn, textOf } from './letters.mjs'
 import { open } from './line.mjs'
 import { Person } from './person.mjs'
-import { rescuedTexts } from './rescued.mjs'
+import { rescued, rescuedTexts } from './rescued.mjs'
 import { when } from './wait.mjs'
 
 /** How long letters may take until they stand where they belong, once nobody does anything any more. */
@@ -99,6 +100,46 @@ export class Gathering extends EventEmitter {
       await this.delivered()
       const faults = await this.faults()
       if (!hasFaults(faults) || performance.now() > deadline) return faults
+      await Promise.race([once(this, 'news'), pause(LOOK_AGAIN_MS)])
+    }
+  }
+
+  /** Waits until everybody's editor shows these lines; empty lines at the end do not count. Says what is shown instead. */
+  async shows(...lines) {
+    await this.#eventually(() => {
+      for (const person of this.people) assert.deepEqual(person.lines, lines, `what ${person.name} sees`)
+    })
+  }
+
+  /** Waits until everybody's editor shows these words, once. */
+  async containsOnce(words) {
+    await this.#eventually(() => {
+      for (const { name, lines } of this.people) {
+        assert.equal(lines.join('\n').split(words).length - 1, 1, `“${words}” at ${name}: ${JSON.stringify(lines)}`)
+      }
+    })
+  }
+
+  /** Waits until that many texts are kept beside the document, and gives them back. */
+  async rescued(count) {
+    let entries
+    await this.#eventually(async () => {
+      entries = await rescued(this.server, this.name)
+      assert.equal(entries.length, count, `rescued: ${JSON.stringify(entries)}`)
+    })
+    return entries
+  }
+
+  /** Tries again after each piece of news and now and then, until the check holds or patience is at its end. */
+  async #eventually(check) {
+    const deadline = performance.now() + PATIENCE_MS
+    for (;;) {
+      await this.delivered()
+      try {
+        return await check()
+      } catch (error) {
+        if (performance.now() > deadline) throw error
+      }
       await Promise.race([once(this, 'news'), pause(LOOK_AGAIN_MS)])
     }
   }

@@ -64,6 +64,11 @@ export class Book {
     return [...this.#authors.keys()].filter((letter) => !this.#deleted.has(letter))
   }
 
+  /** Letters of a text that somebody deleted on purpose. */
+  returned(text) {
+    return lettersIn(text).filter((letter) => this.#deleted.has(letter))
+  }
+
   /**
    * What is wrong with what there is.
    * @param {string} text of the document

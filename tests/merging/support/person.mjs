@@ -40,6 +40,25 @@ export class Person {
     return lettersIn(textOf(this.root))
   }
 
+  /** What is shown, line by line; empty lines at the end do not count. */
+  get lines() {
+    const lines = this.editor.blocks.map(({ text }) => text)
+    while (lines.at(-1) === '') lines.pop()
+    return lines
+  }
+
+  /** Types at a place of a line; after its last letter where no place is named. */
+  type(line, text, offset = this.editor.blocks[line].size) {
+    this.undoManager.stopCapturing()
+    this.editor.type(line, offset, text)
+  }
+
+  /** Gives a line another form, or those from it to another; `offset` is where Enter is pressed. */
+  form(name, line, { last = line, offset = 0 } = {}) {
+    this.undoManager.stopCapturing()
+    this.editor.form(name, line, last, offset)
+  }
+
   /** Does one step in the editor and keeps in the book what it meant. Says what happened, for the story. */
   act(step) {
     const before = lettersIn(this.editor.text)

@@ -3,7 +3,8 @@
  */
 import { setImmediate as turn } from 'node:timers/promises'
 import { Gathering } from './gathering.mjs'
-import { hasFaults } from './letters.mjs'
+import { hasFaults, textOf } from './letters.mjs'
+import { rescuedTexts } from './rescued.mjs'
 import { shape } from './shape.mjs'
 
 /** How many turns of the event loop people let pass who do not wait for each other. */
@@ -12,7 +13,8 @@ let plays = 0
 
 /**
  * @returns what happened: `failed`, `faults`, `strangers` (whose editor shows something else), `story` in lines, and
- * the `name` and `book` of the document, so that it can be looked at again later
+ * the `name` and `book` of the document, so that it can be looked at again later; `returned` are deleted letters that
+ * are in the text, `rescued` the texts beside it
  */
 export async function play(kind, server, scenario) {
   plays += 1
@@ -25,12 +27,17 @@ export async function play(kind, server, scenario) {
   try {
     gathering = await Gathering.open(kind, server, name, { ...scenario, write })
     story.push(`start: ${lines(gathering.people[0])}`)
-    for (const step of scenario.steps) await take(gathering, step, story)
+    for (const step of scenario.steps) {
+      await take(gathering, step, story)
+      if (scenario.calm) await gathering.delivered()
+    }
     const faults = await gathering.faultsAtTheEnd()
     const strangers = await gathering.strangers()
     const failed = hasFaults(faults) || strangers.length > 0
     if (failed) story.push(...epilogue(gathering, faults, strangers))
-    return { failed, faults, strangers, story, name, book: gathering.book, stale: gathering.people.map(({ stale }) => stale).filter(Boolean), causes: causes(gathering, faults) }
+    const returned = gathering.book.returned(textOf(gathering.witness.root))
+    const rescued = await rescuedTexts(server, name)
+    return { failed, faults, returned, rescued, strangers, story, name, book: gathering.book, stale: gathering.people.map(({ stale }) => stale).filter(Boolean), causes: causes(gathering, faults) }
   } catch (error) {
     story.push(`broke: ${error.stack}`)
     return { failed: true, error, story, name, book: gathering?.book, stale: [] }

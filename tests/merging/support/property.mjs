@@ -18,7 +18,7 @@ import { stored } from './stored.mjs'
 const STORIES_SHOWN = 5
 
 /** Seeds of this run; `count` of them where nothing is said. */
-function seeds(count) {
+export function seeds(count) {
   const { SEED, SEEDS } = process.env
   if (SEED) return [Number(SEED)]
   const [from, to] = SEEDS ? SEEDS.split('..').map(Number) : [1, count]

@@ -29,6 +29,9 @@ const WEIGHTS = {
   turn: 5,
 }
 
+/** Steps of the network, which a calm scenario has none of. */
+const NETWORK = new Set(['leave', 'back', 'hold', 'release', 'deliver', 'turn', 'crash'])
+
 /** @param {{ name: string, forms: string[] }} kind of editor */
 export function scenarioOf(kind, seed) {
   const random = new Random(seed * 2_654_435_761)
@@ -41,6 +44,11 @@ export function scenarioOf(kind, seed) {
   if (random.fraction() < CRASH_SHARE) steps.splice(random.between(0, steps.length), 0, { what: 'crash' })
   const providers = people.map((_, index) => PROVIDERS[(seed + index) % PROVIDERS.length])
   return { seed, people, providers, lines, noise: noise ? random.fraction() : null, start, steps }
+}
+
+/** The same scenario with everybody online, where each step reaches everybody before the next one. */
+export function calm(scenario) {
+  return { ...scenario, calm: true, steps: scenario.steps.filter(({ what }) => !NETWORK.has(what)) }
 }
 
 function anyStep(context) {

@@ -45,8 +45,9 @@ function $blocks() {
 /** Sets a point of a selection to an offset in a block's text. */
 function $setPoint(point, block, offset) {
   let left = offset
-  for (const child of block.getChildren()) {
+  for (const [index, child] of block.getChildren().entries()) {
     if ($isTextNode(child) && left <= child.getTextContentSize()) return point.set(child.getKey(), left, 'text')
+    if (left <= 0) return point.set(block.getKey(), index, 'element')
     left -= child.getTextContentSize()
   }
   point.set(block.getKey(), block.getChildrenSize(), 'element')
@@ -56,6 +57,9 @@ function $select([block, offset], [lastBlock, lastOffset] = [block, offset]) {
   const selection = $createRangeSelection()
   $setPoint(selection.anchor, block, offset)
   $setPoint(selection.focus, lastBlock, lastOffset)
+  // A caret types in the form of the text that it stands in.
+  const node = selection.anchor.getNode()
+  if ($isTextNode(node)) selection.format = node.getFormat()
   $setSelection(selection)
   return selection
 }
