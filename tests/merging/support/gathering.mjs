@@ -44,9 +44,14 @@ export class Gathering extends EventEmitter {
   }
 
   #invite(name, provider) {
+    const person = this.#newcomer(name, provider)
+    this.people.push(person)
+    return person
+  }
+
+  #newcomer(name, provider) {
     const person = new Person(this.kind, this.server, this.name, name, provider, this.book)
     person.line.on('news', () => this.emit('news'))
-    this.people.push(person)
     return person
   }
 
@@ -78,6 +83,15 @@ export class Gathering extends EventEmitter {
     person.connection.connect()
     person.state = 'online'
     await this.#settled(person)
+  }
+
+  /** Closes a person's page, when everything is with the others, and opens it again: a new client, with nothing to undo. */
+  async reload(person) {
+    await this.delivered()
+    const place = this.people.indexOf(person)
+    person.destroy()
+    this.people[place] = this.#newcomer(person.name, person.provider)
+    await this.#settled(this.people[place])
   }
 
   /** `kill -9`, and the next life; who was there comes back by itself. */

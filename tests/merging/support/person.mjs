@@ -22,6 +22,7 @@ export class Person {
 
   constructor(kind, server, document, name, provider, book) {
     this.name = name
+    this.provider = provider
     this.book = book
     this.doc = new Y.Doc()
     this.root = kind.root(this.doc)

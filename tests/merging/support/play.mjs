@@ -53,6 +53,7 @@ async function take(gathering, step, story) {
     case 'hold': return person.state === 'online' && told(story, `${person.name}'s line is held`, person.hold())
     case 'release': return person.state === 'held' && told(story, `${person.name}'s line goes on`, await gathering.back(person))
     case 'back': return person.state === 'offline' && told(story, `${person.name} comes back`, await gathering.back(person))
+    case 'reload': return person.state === 'online' && told(story, `${person.name} opens the page again`, await gathering.reload(person))
     case 'deliver': return told(story, 'everything is delivered', await gathering.delivered())
     case 'turn': return turns()
     case 'crash': return told(story, 'kill -9', await gathering.crash())

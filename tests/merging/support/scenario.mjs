@@ -25,12 +25,13 @@ const WEIGHTS = {
   back: 6,
   hold: 4,
   release: 4,
+  reload: 1,
   deliver: 7,
   turn: 5,
 }
 
 /** Steps of the network, which a calm scenario has none of. */
-const NETWORK = new Set(['leave', 'back', 'hold', 'release', 'deliver', 'turn', 'crash'])
+const NETWORK = new Set(['leave', 'back', 'hold', 'release', 'reload', 'deliver', 'turn', 'crash'])
 
 /** @param {{ name: string, forms: string[] }} kind of editor */
 export function scenarioOf(kind, seed) {
