@@ -34,7 +34,7 @@ export class Line extends EventEmitter {
 
   /** Lets the frames that waited go on, one in each turn of the event loop, and those that come after them. */
   release() {
-    this.#release ??= this.#drain()
+    this.#release ??= this.#drain().finally(() => (this.#release = null))
     return this.#release
   }
 
@@ -50,7 +50,6 @@ export class Line extends EventEmitter {
       await turn()
     }
     this.#held = false
-    this.#release = null
     this.emit('news')
   }
 
