@@ -21,16 +21,20 @@ forEachEditor('a chain of forms while Ann is away', {}, async (gathering, ann, b
   await gathering.rescued(0)
 })
 
-forEachEditor('a chain of forms by two people while Ann is away', { people: ['Ann', 'Bo', 'Cy'] }, async (gathering, ann, bo, cy) => {
-  ann.leave()
-  ann.type(SECOND, ADDED)
-  for (const [index, form] of CHAIN.entries()) {
-    ;[bo, cy][index % 2].form(form, SECOND)
-    await gathering.delivered()
-  }
-  await gathering.back(ann)
-  await gathering.shows(FIRST, START + ADDED)
-})
+forEachEditor(
+  'a chain of forms by two people while Ann is away',
+  { people: ['Ann', 'Bo', 'Cy'] },
+  async (gathering, ann, bo, cy) => {
+    ann.leave()
+    ann.type(SECOND, ADDED)
+    for (const [index, form] of CHAIN.entries()) {
+      ;[bo, cy][index % 2].form(form, SECOND)
+      await gathering.delivered()
+    }
+    await gathering.back(ann)
+    await gathering.shows(FIRST, START + ADDED)
+  },
+)
 
 forEachEditor('two absent people in one line', { people: ['Ann', 'Bo', 'Cy'] }, async (gathering, ann, bo, cy) => {
   ann.leave()

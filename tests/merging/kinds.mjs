@@ -28,7 +28,9 @@ for (let seed = from; seed <= to; seed += 1) {
 }
 await server.dispose()
 for (const { seeds, story } of [...kinds.values()].sort((one, other) => other.seeds.length - one.seeds.length)) {
-  console.log(`--- ${seeds.length} ×, SEED=${seeds.slice(0, 8).join(' ')}\n${story.slice(-STORIES_LENGTH_MAX).join('\n')}\n`)
+  console.log(
+    `--- ${seeds.length} ×, SEED=${seeds.slice(0, 8).join(' ')}\n${story.slice(-STORIES_LENGTH_MAX).join('\n')}\n`,
+  )
 }
 console.log(sums)
 process.exit()
@@ -52,7 +54,9 @@ function note(scenario, result, short) {
 
 function fault({ error, faults, strangers }) {
   if (error) return 'broke'
-  return Object.keys(faults).find((key) => faults[key].length > 0) ?? (strangers.length > 0 ? 'shown otherwise' : 'none')
+  return (
+    Object.keys(faults).find((key) => faults[key].length > 0) ?? (strangers.length > 0 ? 'shown otherwise' : 'none')
+  )
 }
 
 /** Who does what, by the order in which people come in. */

@@ -18,15 +18,19 @@ for (const it of CHANGES) {
     await gathering.rescued(0)
   })
 
-  forEachEditor(`Ann is away and writes on, a line is below, Bo: ${it.form}`, { ...setting, more: [LAST] }, async (gathering, ann, bo) => {
-    ann.leave()
-    ann.type(SECOND, ADDED)
-    change(bo, it)
-    await gathering.delivered()
-    await gathering.back(ann)
-    await gathering.shows(...it.lines(START + ADDED), LAST)
-    await gathering.rescued(0)
-  })
+  forEachEditor(
+    `Ann is away and writes on, a line is below, Bo: ${it.form}`,
+    { ...setting, more: [LAST] },
+    async (gathering, ann, bo) => {
+      ann.leave()
+      ann.type(SECOND, ADDED)
+      change(bo, it)
+      await gathering.delivered()
+      await gathering.back(ann)
+      await gathering.shows(...it.lines(START + ADDED), LAST)
+      await gathering.rescued(0)
+    },
+  )
 
   forEachEditor(`Ann is away and writes inside the line, Bo: ${it.form}`, setting, async (gathering, ann, bo) => {
     ann.leave()

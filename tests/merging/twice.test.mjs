@@ -31,7 +31,11 @@ for (const it of CHANGES) {
   })
 }
 
-for (const [one, other] of [['heading', 'quote'], ['heading', 'bullet list'], ['bullet list', 'ordered list']]) {
+for (const [one, other] of [
+  ['heading', 'quote'],
+  ['heading', 'bullet list'],
+  ['bullet list', 'ordered list'],
+]) {
   forEachEditor(`at once, one makes the line a ${one}, the other a ${other}`, {}, async (gathering, ann, bo) => {
     ann.form(one, SECOND)
     bo.form(other, SECOND)

@@ -9,7 +9,16 @@ const { window } = new JSDOM('<!doctype html><body></body>', { pretendToBeVisual
 
 const CLASSES = [
   ...['ClipboardEvent', 'CustomEvent', 'DocumentFragment', 'DOMParser', 'DragEvent', 'Element', 'Event', 'HTMLElement'],
-  ...['HTMLTemplateElement', 'KeyboardEvent', 'MutationObserver', 'Node', 'NodeFilter', 'Range', 'Selection', 'SVGElement'],
+  ...[
+    'HTMLTemplateElement',
+    'KeyboardEvent',
+    'MutationObserver',
+    'Node',
+    'NodeFilter',
+    'Range',
+    'Selection',
+    'SVGElement',
+  ],
   ...['Text', 'XMLSerializer'],
 ]
 const FUNCTIONS = ['cancelAnimationFrame', 'getComputedStyle', 'getSelection', 'requestAnimationFrame']

@@ -24,7 +24,11 @@ export function lettersIn(text) {
 
 /** All text of a shared type, in the order of the document. Works for each editor's shape. */
 export function textOf(type) {
-  if (type instanceof Y.Text) return type.toDelta().map(({ insert }) => textOfInsert(insert)).join('')
+  if (type instanceof Y.Text)
+    return type
+      .toDelta()
+      .map(({ insert }) => textOfInsert(insert))
+      .join('')
   if (type instanceof Y.XmlFragment) return type.toArray().map(textOf).join('')
   return ''
 }

@@ -4,10 +4,7 @@
 import * as Y from 'yjs'
 import { lettersIn, textOf } from './letters.mjs'
 import { open } from './line.mjs'
-
-/** Steps that take away what they take away on purpose. */
-const DELETIONS = new Set(['delete', 'delete across lines', 'delete block'])
-const UNDOING = new Set(['undo', 'redo'])
+import { DELETIONS, UNDOING, blockOf, doStep } from './steps.mjs'
 
 export class Person {
   /** `online`, `held` (the line is slow) or `offline`. */
@@ -68,20 +65,22 @@ export class Person {
     if (step.pause) this.undoManager.stopCapturing()
     this.#doing = `${this.name}'s ${step.form ?? step.what}`
     const threw = this.#attempt(step)
-    const after = new Set(lettersIn(this.editor.text))
-    const gone = before.filter((letter) => !after.has(letter))
-    const stood = new Set(before)
-    const fresh = [...after].filter((letter) => !stood.has(letter))
+    const after = lettersIn(this.editor.text)
+    const gone = without(before, after)
+    const fresh = without(after, before)
     if (step.what === 'type') this.book.typed(this.name, fresh)
-    this.book.deleted(this.name, gone.filter((letter) => this.#onPurpose(step, letter)))
-    return `${told}${fresh.length > 0 ? ` +${fresh.join('')}` : ''}${gone.length > 0 ? ` −${gone.join('')}` : ''}${threw}`
+    this.book.deleted(
+      this.name,
+      gone.filter((letter) => this.#onPurpose(step, letter)),
+    )
+    return told + listed(' +', fresh) + listed(' −', gone) + threw
   }
 
   /** An editor that throws goes on, as in a page; what it shows from then on is its own affair. */
   #attempt(step) {
     this.#doing = `${this.name}'s ${step.form ?? step.what}`
     try {
-      this.#do(step)
+      doStep(this.editor, this.book, step)
       return ''
     } catch (error) {
       this.broken = true
@@ -98,47 +97,10 @@ export class Person {
   }
 
   #told(step) {
-    const block = this.#block(step)
+    const block = blockOf(this.editor, step)
     const text = this.editor.blocks[block]?.text ?? ''
     const where = UNDOING.has(step.what) ? '' : ` in line ${block + 1} “${text}”`
     return `${this.name} (${this.state}): ${step.form ?? step.what}${where}`
-  }
-
-  #block({ line }) {
-    return Math.floor(line * this.editor.blocks.length)
-  }
-
-  #do(step) {
-    const { editor } = this
-    const { blocks } = editor
-    const block = this.#block(step)
-    const at = Math.round(step.offset * blocks[block].size)
-    const last = Math.min(blocks.length - 1, block + (step.more ?? 0))
-    switch (step.what) {
-      case 'type': return editor.type(block, at, this.book.run(step.count, step.noise))
-      case 'form': return editor.form(step.form, block, last, at)
-      case 'delete': return this.#delete(step, block, at)
-      case 'delete across lines': return this.#deleteAcross(step, block, at)
-      case 'delete block': return editor.deleteBlock(block)
-      case 'undo': return editor.undo()
-      case 'redo': return editor.redo()
-      default: throw new Error(`no step ${step.what}`)
-    }
-  }
-
-  #delete({ share, each }, block, at) {
-    const size = this.editor.blocks[block].size
-    const start = Math.floor(share * at)
-    const end = Math.min(size, Math.max(at, start + 1))
-    if (start >= end) return
-    if (!each) return this.editor.deleteBetween([block, start], [block, end])
-    for (let place = end; place > start; place -= 1) this.editor.deleteBetween([block, place - 1], [block, place])
-  }
-
-  #deleteAcross({ share, lines }, block, at) {
-    const { blocks } = this.editor
-    const last = Math.min(blocks.length - 1, block + lines)
-    if (last > block) this.editor.deleteBetween([block, at], [last, Math.floor(share * blocks[last].size)])
   }
 
   /** Keeps which transaction took a letter away here. */
@@ -178,4 +140,13 @@ export class Person {
 
 function sorted(letters) {
   return [...letters].sort().join('')
+}
+
+function without(letters, others) {
+  const known = new Set(others)
+  return letters.filter((letter) => !known.has(letter))
+}
+
+function listed(sign, letters) {
+  return letters.length > 0 ? sign + letters.join('') : ''
 }

@@ -37,7 +37,18 @@ export async function play(kind, server, scenario) {
     if (failed) story.push(...epilogue(gathering, faults, strangers))
     const returned = gathering.book.returned(textOf(gathering.witness.root))
     const rescued = await rescuedTexts(server, name)
-    return { failed, faults, returned, rescued, strangers, story, name, book: gathering.book, stale: gathering.people.map(({ stale }) => stale).filter(Boolean), causes: causes(gathering, faults) }
+    return {
+      failed,
+      faults,
+      returned,
+      rescued,
+      strangers,
+      story,
+      name,
+      book: gathering.book,
+      stale: gathering.people.map(({ stale }) => stale).filter(Boolean),
+      causes: causes(gathering, faults),
+    }
   } catch (error) {
     story.push(`broke: ${error.stack}`)
     return { failed: true, error, story, name, book: gathering?.book, stale: [] }
@@ -46,23 +57,32 @@ export async function play(kind, server, scenario) {
   }
 }
 
-async function take(gathering, step, story) {
-  const person = gathering.people[step.who]
-  switch (step.what) {
-    case 'leave': return person.state === 'online' && told(story, `${person.name} goes offline`, person.leave())
-    case 'hold': return person.state === 'online' && told(story, `${person.name}'s line is held`, person.hold())
-    case 'release': return person.state === 'held' && told(story, `${person.name}'s line goes on`, await gathering.back(person))
-    case 'back': return person.state === 'offline' && told(story, `${person.name} comes back`, await gathering.back(person))
-    case 'reload': return person.state === 'online' && told(story, `${person.name} opens the page again`, await gathering.reload(person))
-    case 'deliver': return told(story, 'everything is delivered', await gathering.delivered())
-    case 'turn': return turns()
-    case 'crash': return told(story, 'kill -9', await gathering.crash())
-    default: return story.push(person.act(step))
-  }
+/** Steps of the network: who must be how for them, what is done, and how it is told. */
+const NETWORK = {
+  leave: ['online', (gathering, person) => person.leave(), 'goes offline'],
+  back: ['offline', (gathering, person) => gathering.back(person), 'comes back'],
+  hold: ['online', (gathering, person) => person.hold(), 'has a slow line: it is held'],
+  release: ['held', (gathering, person) => gathering.back(person), 'has a line that goes on'],
+  reload: ['online', (gathering, person) => gathering.reload(person), 'opens the page again'],
+}
+const FOR_ALL = {
+  deliver: [(gathering) => gathering.delivered(), 'everything is delivered'],
+  turn: [turns, 'a moment passes'],
+  crash: [(gathering) => gathering.crash(), 'kill -9'],
 }
 
-function told(story, sentence) {
-  story.push(sentence)
+async function take(gathering, step, story) {
+  if (step.what in FOR_ALL) {
+    const [run, sentence] = FOR_ALL[step.what]
+    story.push(sentence)
+    return run(gathering)
+  }
+  const person = gathering.people[step.who]
+  if (!(step.what in NETWORK)) return story.push(person.act(step))
+  const [state, run, predicate] = NETWORK[step.what]
+  if (person.state !== state) return
+  story.push(`${person.name} ${predicate}`)
+  await run(gathering, person)
 }
 
 async function turns() {
@@ -76,7 +96,9 @@ function lines({ editor }) {
 function epilogue(gathering, { missing, doubled, both }, strangers) {
   const { book, people } = gathering
   const fate = (letter) => {
-    const ends = people.filter(({ losses }) => losses.has(letter)).map(({ name, losses }) => `${name}: ${losses.get(letter)}`)
+    const ends = people
+      .filter(({ losses }) => losses.has(letter))
+      .map(({ name, losses }) => `${name}: ${losses.get(letter)}`)
     return `${letter} of ${book.author(letter) ?? 'the start'} [${ends.join('; ')}]`
   }
   return [
@@ -84,16 +106,20 @@ function epilogue(gathering, { missing, doubled, both }, strangers) {
     ...(missing.length > 0 ? [`MISSING ${missing.map(fate).join(', ')}`] : []),
     ...(doubled.length > 0 ? [`DOUBLED ${doubled.map(fate).join(', ')}`] : []),
     ...(both.length > 0 ? [`IN THE TEXT AND RESCUED ${both.map(fate).join(', ')}`] : []),
-    ...strangers.map((name) => `${name}'s editor shows something else: ${lines(people.find((person) => person.name === name))}`),
+    ...strangers.map(
+      (name) => `${name}'s editor shows something else: ${lines(people.find((person) => person.name === name))}`,
+    ),
   ]
 }
 
 /** By what the letters were lost or doubled, in a few words: for counting kinds. */
 function causes({ people }, { missing, doubled, both }) {
   const kinds = new Set()
-  const by = (letter) => people.flatMap(({ losses }) => losses.get(letter) ?? []).map((end) => end.replace(/^\w+'s (?!own)/, ''))
+  const by = (letter) =>
+    people.flatMap(({ losses }) => losses.get(letter) ?? []).map((end) => end.replace(/^\w+'s (?!own)/, ''))
   for (const [fault, letters] of Object.entries({ missing, doubled, both })) {
-    for (const letter of letters) kinds.add(`${fault}: ${[...new Set(by(letter))].sort().join(' + ') || 'never arrived anywhere'}`)
+    for (const letter of letters)
+      kinds.add(`${fault}: ${[...new Set(by(letter))].sort().join(' + ') || 'never arrived anywhere'}`)
   }
   return [...kinds].sort()
 }

@@ -7,7 +7,8 @@ function address(server, name, rest = '') {
 
 async function call(method, url) {
   const response = await fetch(url, { method })
-  if (!response.ok && response.status !== 404) throw new Error(`${method} ${url}: ${response.status} ${await response.text()}`)
+  if (!response.ok && response.status !== 404)
+    throw new Error(`${method} ${url}: ${response.status} ${await response.text()}`)
   return response
 }
 

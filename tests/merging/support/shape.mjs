@@ -5,7 +5,14 @@ import * as Y from 'yjs'
 
 export function shape(type) {
   if (type instanceof Y.XmlElement) return `<${type.nodeName}>${type.toArray().map(shape).join('')}</>`
-  if (type instanceof Y.XmlText) return lexicalName(type, type.toDelta().map(({ insert }) => shapeOfInsert(insert)).join(''))
+  if (type instanceof Y.XmlText)
+    return lexicalName(
+      type,
+      type
+        .toDelta()
+        .map(({ insert }) => shapeOfInsert(insert))
+        .join(''),
+    )
   if (type instanceof Y.XmlFragment) return type.toArray().map(shape).join('')
   return ''
 }

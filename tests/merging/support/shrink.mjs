@@ -40,8 +40,12 @@ function size({ steps, start, lines }) {
 
 /** Leaves out halves, then smaller and smaller parts of a list. */
 async function leaveOut(list, current, attempt) {
-  for (let part = Math.ceil(current().scenario[list].length / 2); part >= 1; part = part === 1 ? 0 : Math.ceil(part / 2)) {
-    for (let from = 0; from < current().scenario[list].length; ) {
+  for (
+    let part = Math.ceil(current().scenario[list].length / 2);
+    part >= 1;
+    part = part === 1 ? 0 : Math.ceil(part / 2)
+  ) {
+    for (let from = 0; from < current().scenario[list].length;) {
       const { scenario } = current()
       if (list === 'lines' && scenario.lines.length === 1) return
       const shorter = { ...scenario, [list]: scenario[list].toSpliced(from, part) }
@@ -59,7 +63,10 @@ function simplerForms({ steps, lines }) {
   return [
     (scenario) => ({ ...scenario, providers: scenario.providers.map(() => 'y-websocket') }),
     (scenario) => ({ ...scenario, steps: scenario.steps.map((step) => ({ ...step, noise: null, pause: true })) }),
-    ...lines.map((_, index) => (scenario) => ({ ...scenario, lines: scenario.lines.with(index, Math.min(2, scenario.lines[index])) })),
+    ...lines.map((_, index) => (scenario) => ({
+      ...scenario,
+      lines: scenario.lines.with(index, Math.min(2, scenario.lines[index])),
+    })),
     ...steps.flatMap(({ what, count, more }, index) => [
       ...(what === 'type' && count > 1 ? [step(index, { count: 1 })] : []),
       ...(more > 0 ? [step(index, { more: 0 })] : []),

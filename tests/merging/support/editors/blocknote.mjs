@@ -63,7 +63,10 @@ class BlockNote extends ProseMirrorEditor {
   }
 
   write(lines) {
-    this.blocknote.replaceBlocks(this.blocknote.document, lines.map((content) => ({ type: 'paragraph', content })))
+    this.blocknote.replaceBlocks(
+      this.blocknote.document,
+      lines.map((content) => ({ type: 'paragraph', content })),
+    )
   }
 
   form(name, block, last, offset) {
