@@ -72,6 +72,43 @@ forEachEditor('kill -9 between the form and the words', {}, async (gathering, an
   await gathering.rescued(0)
 })
 
+for (const list of ['ordered list', 'task list']) {
+  const setting = { begin: 'bullet list', more: ['After the list'] }
+  forEachEditor(`Ann, away, adds an item to a list that Bo makes a ${list}`, setting, async (gathering, ann, bo) => {
+    ann.leave()
+    ann.form('enter', SECOND, { offset: START.length })
+    ann.type(SECOND + 1, 'an item by Ann')
+    bo.form(list, 0, { last: SECOND })
+    await gathering.delivered()
+    await gathering.back(ann)
+    await gathering.shows(FIRST, START, 'an item by Ann', 'After the list')
+    await gathering.rescued(0)
+  })
+}
+
+forEachEditor('Bo deletes all there is while Ann, away, writes in two lines', {}, async (gathering, ann, bo) => {
+  ann.leave()
+  ann.type(0, ' and more')
+  ann.type(SECOND, ADDED)
+  bo.editor.deleteBetween([0, 0], [SECOND, START.length])
+  await gathering.delivered()
+  await gathering.back(ann)
+  await gathering.keepsOnce(' and more')
+  await gathering.keepsOnce(ADDED)
+})
+
+forEachEditor('Bo cuts the line and pastes it later, above', {}, async (gathering, ann, bo) => {
+  ann.leave()
+  ann.type(SECOND, ADDED)
+  bo.editor.deleteBlock(SECOND)
+  await gathering.delivered()
+  bo.form('enter', 0)
+  bo.editor.type(0, 0, START)
+  await gathering.delivered()
+  await gathering.back(ann)
+  await gathering.keepsOnce(ADDED)
+})
+
 async function deletedMeanwhile(gathering, ann, bo) {
   ann.leave()
   ann.type(SECOND, ADDED)

@@ -1,14 +1,11 @@
 /**
- * People around one document, and a witness: a client without an editor that is always there and shows what the server
- * has told everybody.
+ * People around one document, and what is to be seen there once everything has calmed down.
  */
 import assert from 'node:assert/strict'
-import { EventEmitter, once } from 'node:events'
+import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
-import * as Y from 'yjs'
-import { Book, hasFaults, lettersIn, textOf } from './letters.mjs'
-import { open } from './line.mjs'
-import { Person } from './person.mjs'
+import { Crowd, sameState } from './crowd.mjs'
+import { hasFaults, lettersIn, textOf } from './letters.mjs'
 import { rescued, rescuedTexts } from './rescued.mjs'
 import { when } from './wait.mjs'
 
@@ -17,95 +14,7 @@ const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 5000)
 /** Rescued texts are told by no event: they are looked for this often, and after each piece of news. */
 const LOOK_AGAIN_MS = 25
 
-export class Gathering extends EventEmitter {
-  book = new Book()
-  people = []
-
-  constructor(kind, server, name) {
-    super()
-    this.setMaxListeners(0)
-    this.kind = kind
-    this.server = server
-    this.name = name
-  }
-
-  /** Opens a document: the first person writes the lines, the others come when they are there. */
-  static async open(kind, server, name, { people, providers, lines, write }) {
-    const gathering = new Gathering(kind, server, name)
-    gathering.witness = gathering.#bystander('y-websocket')
-    const [first] = people.map((person, index) => gathering.#invite(person, providers[index]))
-    await gathering.delivered()
-    first.editor.write(lines.map((count) => (typeof count === 'string' ? count : gathering.book.run(count))))
-    gathering.book.typed(null, lettersIn(first.editor.text))
-    write?.(first)
-    first.undoManager.clear()
-    await gathering.delivered()
-    return gathering
-  }
-
-  #invite(name, provider) {
-    const person = this.#newcomer(name, provider)
-    this.people.push(person)
-    return person
-  }
-
-  #newcomer(name, provider) {
-    const person = new Person(this.kind, this.server, this.name, name, provider, this.book)
-    person.line.on('news', () => this.emit('news'))
-    return person
-  }
-
-  /** A client without an editor. */
-  #bystander(provider) {
-    const doc = new Y.Doc()
-    const root = this.kind.root(doc)
-    const connection = open(provider, this.server, this.name, doc)
-    connection.line.on('news', () => this.emit('news'))
-    return { doc, root, connection, line: connection.line, name: 'witness', state: 'online' }
-  }
-
-  #settled(...clients) {
-    const all = () => clients.every(({ connection }) => connection.settled())
-    return when(`${clients.map(({ name }) => name)} are in sync`, all, this)
-  }
-
-  /** Waits until everything that people online have done is with all people online and with the witness. */
-  async delivered() {
-    const here = [this.witness, ...this.people.filter(({ state }) => state === 'online')]
-    const alike = () => here.every(({ connection }) => connection.settled()) && sameState(here.map(({ doc }) => doc))
-    await when(`the same document at ${here.map(({ name }) => name).join(', ')}`, alike, this)
-  }
-
-  async back(person) {
-    if (person.state === 'held') return person.release()
-    if (person.state === 'online') return
-    await when(`${person.name}'s connection is closed`, () => person.connection.down(), this)
-    person.connection.connect()
-    person.state = 'online'
-    await this.#settled(person)
-  }
-
-  /** Closes a person's page, when everything is with the others, and opens it again: a new client, with nothing to undo. */
-  async reload(person) {
-    await this.delivered()
-    const place = this.people.indexOf(person)
-    person.destroy()
-    this.people[place] = this.#newcomer(person.name, person.provider)
-    await this.#settled(this.people[place])
-  }
-
-  /** `kill -9`, and the next life; who was there comes back by itself. */
-  async crash() {
-    const here = [this.witness, ...this.people.filter(({ state }) => state !== 'offline')]
-    this.server.kill()
-    for (const { line } of here) line.cut()
-    for (const { connection } of here) connection.disconnect()
-    await this.server.ended
-    await this.server.restart()
-    for (const client of here) Object.assign(client, { state: 'offline' })
-    for (const client of here) await this.back(client)
-  }
-
+export class Gathering extends Crowd {
   /** Everybody comes back; then what is wrong with the letters, once nothing changes for the better any more. */
   async faultsAtTheEnd() {
     for (const person of this.people) await this.back(person)
@@ -118,7 +27,7 @@ export class Gathering extends EventEmitter {
     }
   }
 
-  /** Waits until everybody's editor shows these lines; empty lines at the end do not count. Says what is shown instead. */
+  /** Waits until everybody's editor shows these lines; empty lines at the end do not count. */
   async shows(...lines) {
     await this.#eventually(() => {
       for (const person of this.people) assert.deepEqual(person.lines, lines, `what ${person.name} sees`)
@@ -131,6 +40,15 @@ export class Gathering extends EventEmitter {
       for (const { name, lines } of this.people) {
         assert.equal(lines.join('\n').split(words).length - 1, 1, `“${words}” at ${name}: ${JSON.stringify(lines)}`)
       }
+    })
+  }
+
+  /** Waits until these words are in the text or rescued, once. */
+  async keepsOnce(words) {
+    await this.#eventually(async () => {
+      const beside = await rescuedTexts(this.server, this.name)
+      const all = [...this.people[0].lines, ...beside].join('\n')
+      assert.equal(all.split(words).length - 1, 1, `“${words}” in ${JSON.stringify(all)}`)
     })
   }
 
@@ -165,9 +83,9 @@ export class Gathering extends EventEmitter {
 
   /** Replicas and editors that show something else than what a client gets who has never been here. */
   async strangers() {
-    const fresh = this.#bystander('hocuspocus')
+    const fresh = this.bystander('hocuspocus')
     try {
-      await this.#settled(fresh)
+      await this.settled(fresh)
       const everybody = [fresh, this.witness, ...this.people]
       await when('the same document everywhere', () => sameState(everybody.map(({ doc }) => doc)), this)
       const letters = lettersIn(textOf(fresh.root)).sort().join('')
@@ -178,16 +96,4 @@ export class Gathering extends EventEmitter {
       fresh.doc.destroy()
     }
   }
-
-  dispose() {
-    for (const person of this.people) person.destroy()
-    this.witness.connection.destroy()
-    this.witness.doc.destroy()
-  }
-}
-
-/** Whether the documents hold the same, what was deleted included. */
-export function sameState([first, ...others]) {
-  const snapshot = Y.snapshot(first)
-  return others.every((other) => Y.equalSnapshots(snapshot, Y.snapshot(other)))
 }

@@ -1,5 +1,6 @@
 /**
- * One person's line to the server: a stock provider on a socket that can be held (frames wait in both directions) or cut.
+ * One person's line to the server: a stock provider on a socket that can be held (frames wait in both directions) or
+ * cut.
  *
  * A held line is a slow network: the provider believes to be connected, and every update travels later, as it was.
  * A line that is down is an offline time: the provider makes one update of all that was missed when it is back.

@@ -1,8 +1,8 @@
 /**
  * The property, for one kind of editor: every letter that nobody deleted on purpose is in the text or rescued, once.
  *
- * `SEED=n` plays one seed and prints its story whatever comes of it, `SEEDS=a..b` a range; `SHRINK=1` prints a failure in
- * the shortest form that still fails. The network's timing is not in a seed: a failure of an unlucky moment may need
+ * `SEED=n` plays one seed and prints its story whatever comes of it, `SEEDS=a..b` a range; `SHRINK=1` prints a failure
+ * in the shortest form that still fails. The network's timing is not in a seed: a failure of an unlucky moment may need
  * some plays until it shows again.
  */
 import assert from 'node:assert/strict'

@@ -48,8 +48,8 @@ export function change(person, { form, line = SECOND, offset }) {
 
 /**
  * Declares a test for each editor: `body(gathering, ann, bo, cy)`.
- * @param {{ people?: string[], begin?: string, needs?: string[], more?: string[] }} setting `begin` is the form of both lines at the
- * start, `needs` the commands without which the test makes no sense, `more` further lines
+ * @param {{ people?: string[], begin?: string, needs?: string[], more?: string[] }} setting `begin` is the form of both
+ * lines at the start, `needs` the commands without which the test makes no sense, `more` further lines
  */
 export function forEachEditor(name, { people = ['Ann', 'Bo'], begin, needs = [], more = [] }, body) {
   for (const [index, kind] of KINDS.entries()) {
