@@ -14,7 +14,7 @@ import { play } from './support/play.mjs'
 import { calm, scenarioOf } from './support/scenario.mjs'
 import { seeds } from './support/property.mjs'
 
-const SEEDS = 4
+const SEEDS = 3
 let server
 
 before(async () => {
