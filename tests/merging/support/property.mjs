@@ -25,8 +25,12 @@ export function seeds(count) {
   return Array.from({ length: to - from + 1 }, (_, index) => from + index)
 }
 
-/** Declares the tests. */
-export function noLetterIsLost(kind, count) {
+/**
+ * Declares the tests.
+ * @param {number} count of seeds where nothing is said
+ * @param {typeof scenarioOf} draw makes a scenario of a seed
+ */
+export function noLetterIsLost(kind, count, draw = scenarioOf) {
   const played = []
   let server
 
@@ -41,7 +45,7 @@ export function noLetterIsLost(kind, count) {
   test(`${kind.name}: no letter is lost or doubled by another's change of form`, async (context) => {
     const failures = []
     for (const seed of seeds(count)) {
-      const scenario = scenarioOf(kind, seed)
+      const scenario = draw(kind, seed)
       const result = await play(kind, server, scenario)
       if (result.stale.length === 0) played.push(result)
       if (process.env.SEED) context.diagnostic(`\n${result.story.join('\n')}`)

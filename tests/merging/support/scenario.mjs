@@ -11,6 +11,7 @@ const NAMES = ['Ann', 'Bo', 'Cy', 'Di']
 const STEPS_MIN = 10
 const STEPS_MAX = 61
 const CRASH_SHARE = 0.04
+const RUSH_STEPS = 80
 
 /** How often each kind of step comes, out of the sum of all. */
 const WEIGHTS = {
@@ -50,6 +51,27 @@ export function scenarioOf(kind, seed) {
 /** The same scenario with everybody online, where each step reaches everybody before the next one. */
 export function calm(scenario) {
   return { ...scenario, calm: true, steps: scenario.steps.filter(({ what }) => !NETWORK.has(what)) }
+}
+
+/** Everybody is online and types letter by letter into one line, whose form changes all the time. */
+export function rushOf(kind, seed) {
+  const random = new Random(seed * 2_246_822_519)
+  const people = NAMES.slice(0, random.between(2, 4))
+  const letter = (who) => ({ what: 'type', who, line: 0, offset: 1, count: 1, noise: null, pause: false })
+  const form = () => ({
+    what: 'form',
+    who: random.between(0, people.length),
+    form: random.pick(kind.forms),
+    line: 0,
+    offset: random.fraction(),
+  })
+  const steps = Array.from({ length: RUSH_STEPS }, () => {
+    const drawn = random.fraction()
+    if (drawn < 0.3) return { what: 'turn' }
+    return drawn < 0.38 ? form() : letter(random.between(0, people.length))
+  })
+  const providers = people.map((_, index) => PROVIDERS[(seed + index) % PROVIDERS.length])
+  return { seed, people, providers, lines: [random.between(1, 9), 3], noise: null, start: [], steps }
 }
 
 function anyStep(context) {

@@ -5,7 +5,7 @@
  */
 import { play } from './play.mjs'
 
-const PLAYS_MAX = 400
+const PLAYS_MAX = Number(process.env.PLAYS_MAX ?? 400)
 
 /**
  * @param {(result: object) => boolean} fails what counts as the failure that is looked for
