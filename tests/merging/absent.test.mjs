@@ -36,6 +36,40 @@ forEachEditor(
   },
 )
 
+forEachEditor('a chain of forms by somebody who is away himself', {}, async (gathering, ann, bo) => {
+  bo.leave()
+  for (const form of CHAIN) bo.form(form, SECOND)
+  ann.type(SECOND, ADDED)
+  await gathering.delivered()
+  await gathering.back(bo)
+  await gathering.shows(FIRST, START + ADDED)
+  await gathering.rescued(0)
+})
+
+forEachEditor(
+  'Ann, away, writes in a line and then gives it a form, while Bo deletes it',
+  {},
+  async (gathering, ann, bo) => {
+    ann.leave()
+    ann.type(SECOND, ADDED)
+    ann.form('heading', SECOND)
+    bo.editor.deleteBlock(SECOND)
+    await gathering.delivered()
+    await gathering.back(ann)
+    await gathering.keepsOnce(ADDED)
+  },
+)
+
+forEachEditor('a line break by Bo, and words by Ann', { needs: ['line break'] }, async (gathering, ann, bo) => {
+  ann.leave()
+  ann.type(SECOND, ADDED)
+  bo.form('line break', SECOND, { offset: START.length })
+  bo.form('heading', SECOND)
+  await gathering.delivered()
+  await gathering.back(ann)
+  await gathering.containsOnce(ADDED)
+})
+
 forEachEditor('two absent people in one line', { people: ['Ann', 'Bo', 'Cy'] }, async (gathering, ann, bo, cy) => {
   ann.leave()
   cy.leave()
