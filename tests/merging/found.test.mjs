@@ -63,6 +63,14 @@ const FOUND = {
     [2],
     [does(CY, 'delete block'), form(ANN, 'heading'), does(CY, 'undo')],
   ],
+  'a line gets two forms one after the other while a letter is typed in it': [
+    [2],
+    [type(CY, 1), form(ANN, 'quote'), form(ANN, 'heading')],
+  ],
+  'the only line is deleted, and its place gets two forms, while a letter is typed in it': [
+    [5],
+    [does(ANN, 'delete block'), type(CY, 1), form(ANN, 'heading'), form(ANN, 'quote')],
+  ],
   'in quiet: a list, a heading by another, and the list taken back': [
     [2],
     [form(BO, 'bullet list'), DELIVER, form(CY, 'heading'), DELIVER, does(BO, 'undo'), DELIVER],
