@@ -71,6 +71,26 @@ const FOUND = {
     [5],
     [does(ANN, 'delete block'), type(CY, 1), form(ANN, 'heading'), form(ANN, 'quote')],
   ],
+  'one types in another line first, then both give the line the same form': [
+    [2, 2],
+    [type(CY, 1), form(BO, 'heading', { line: SECOND_OF_TWO }), form(CY, 'heading', { line: SECOND_OF_TWO })],
+  ],
+  'one types in the line and gives it a form, while another gives it another form': [
+    [2],
+    [type(ANN, 1), form(CY, 'quote'), form(ANN, 'bullet list')],
+  ],
+  'one moves a line in which he has typed, another moves it as well': [
+    [2, 2],
+    [
+      type(ANN, 1, { line: SECOND_OF_TWO }),
+      form(ANN, 'move up', { line: SECOND_OF_TWO }),
+      form(BO, 'move up', { line: SECOND_OF_TWO }),
+    ],
+  ],
+  'a line break at the start of a line, while another makes it a quote': [
+    [5],
+    [form(CY, 'quote'), form(BO, 'line break', { offset: START })],
+  ],
   'in quiet: a list, a heading by another, and the list taken back': [
     [2],
     [form(BO, 'bullet list'), DELIVER, form(CY, 'heading'), DELIVER, does(BO, 'undo'), DELIVER],
