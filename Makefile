@@ -9,12 +9,12 @@ NPM_CI := npm ci --no-audit --no-fund
 BIN := $(CURDIR)/target/release/coscribe
 
 .PHONY: run test bench bench-peers figures demo-trace cold-open history crash fmt fmt-check lint build test-rust test-web \
-	test-clients test-editors test-browser tools
+	test-clients test-merging test-editors test-browser tools
 
 run:
 	$(CARGO) run --release
 
-test: tools fmt-check build lint test-rust test-web test-clients test-editors test-browser
+test: tools fmt-check build lint test-rust test-web test-clients test-merging test-editors test-browser
 	@echo "everything passed"
 
 # Says what is missing, and installs the browser where that is possible.
@@ -54,6 +54,14 @@ tests/interop/node_modules: tests/interop/package-lock.json
 
 test-clients: build tests/interop/node_modules
 	cd tests/interop && COSCRIBE_BIN=$(BIN) npm test
+
+tests/merging/node_modules: tests/merging/package-lock.json
+	cd tests/merging && $(NPM_CI)
+	touch $@
+
+# What several people do to one line at once; tests/merging/README.md says how to play thousands of seeds.
+test-merging: build tests/merging/node_modules
+	cd tests/merging && COSCRIBE_BIN=$(BIN) npm test
 
 tests/editors/node_modules: tests/editors/package-lock.json
 	cd tests/editors && $(NPM_CI)

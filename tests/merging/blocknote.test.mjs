@@ -1,0 +1,4 @@
+import { BLOCKNOTE } from './support/editors/blocknote.mjs'
+import { noLetterIsLost } from './support/property.mjs'
+
+noLetterIsLost(BLOCKNOTE, 20)
