@@ -1,14 +1,14 @@
 /** Binds a Tiptap editor to a note's inner replica. */
 import { Editor, type Extensions } from '@tiptap/core';
-import Collaboration from '@tiptap/extension-collaboration';
 import { Placeholder } from '@tiptap/extensions';
 import type { Awareness } from 'y-protocols/awareness';
 import type * as Y from 'yjs';
-import { TEXT_NAME } from '../net/gate';
 import { cursorSender } from '../presence/cursor';
 import { words } from '../ui/words';
+import { binding, type FaultListener } from './binding';
 import { textExtensions } from './extensions';
 import { followCaret } from './followCaret';
+import { foreignNodes } from './foreignNodes';
 import { keys, type KeyActions } from './keys';
 import { markdownPaste } from './markdownPaste';
 import { slashMenu, type SlashListener } from './slash';
@@ -21,6 +21,7 @@ export interface EditorParts {
   readonly label: string;
   readonly slash: SlashListener;
   readonly actions: KeyActions;
+  readonly onFault: FaultListener;
 }
 
 /** Makes the editor; `destroy()` of it unbinds. Making it writes nothing to the document. */
@@ -42,10 +43,12 @@ export function labelled(label: string): Record<string, string> {
   return { role: 'textbox', 'aria-multiline': 'true', 'aria-label': label };
 }
 
-function editorExtensions(parts: EditorParts): Extensions {
+/** All of the page's extensions. */
+export function editorExtensions(parts: EditorParts): Extensions {
   return [
     ...textExtensions,
-    Collaboration.configure({ document: parts.document, field: TEXT_NAME }),
+    foreignNodes,
+    binding(parts.document, parts.onFault),
     Placeholder.configure({ placeholder: words.note.placeholder }),
     followCaret,
     cursorSender(parts.awareness),

@@ -7,17 +7,28 @@
  */
 import { getSchema, type Extensions } from '@tiptap/core';
 import { TaskItem, TaskList } from '@tiptap/extension-list';
-import { TableKit } from '@tiptap/extension-table';
 import type { Schema } from '@tiptap/pm/model';
 import StarterKit from '@tiptap/starter-kit';
 import Heading from '@tiptap/extension-heading';
 import { words } from '../ui/words';
+import { foreignExtensions, isForeign } from './foreignTypes';
+import { ForeignView } from './foreignNodes';
+import { tableExtensions } from './tables';
 
 /** The page's own h1 is the title, so a heading in the text is announced one level lower. */
 const TextHeading = Heading.extend({
   renderHTML({ node, HTMLAttributes }) {
     const level = Number(node.attrs['level']);
     return [`h${level}`, { ...HTMLAttributes, 'aria-level': String(level + 1) }, 0];
+  },
+});
+
+/** A task with values that the stock view cannot show is only shown. */
+const TextTask = TaskItem.extend({
+  addNodeView() {
+    const stock = this.parent?.();
+    if (typeof stock !== 'function') return null;
+    return (parts) => (isForeign(parts.node) ? new ForeignView(parts.node) : stock(parts));
   },
 });
 
@@ -32,11 +43,12 @@ export const textExtensions: Extensions = [
   }),
   TextHeading,
   TaskList,
-  TaskItem.configure({
+  TextTask.configure({
     nested: true,
     a11y: { checkboxLabel: (node) => words.editor.taskLabel(node.textContent) },
   }),
-  TableKit.configure({ table: { resizable: false } }),
+  ...tableExtensions,
+  ...foreignExtensions,
 ];
 
 /** The schema alone, for the guard and for Markdown. */

@@ -20,7 +20,9 @@ export type Content =
   | { readonly kind: 'opening' }
   | { readonly kind: 'ready' }
   /** Holds what the editor does not know: to be shown, never to be bound. */
-  | { readonly kind: 'foreign'; readonly names: readonly string[] };
+  | { readonly kind: 'foreign'; readonly names: readonly string[] }
+  /** The editor failed: to be shown. `kept`: all that was typed before is in it. */
+  | { readonly kind: 'fault'; readonly kept: boolean };
 
 /** All that the page shows about the note besides its text. */
 export interface NoteState {
@@ -63,7 +65,11 @@ export class Note {
   private constructor(parts: NoteParts) {
     this.#onState = parts.onState;
     this.#linkState = unknownLink(parts.unsent);
-    this.#gate = new Gate(parts.guard, (names) => this.#judged(names));
+    this.#gate = new Gate(
+      parts.guard,
+      (names) => this.#judged(names),
+      () => this.fail(true),
+    );
   }
 
   /** Opens a note, with the token that this tab has for it. */
@@ -110,6 +116,14 @@ export class Note {
     return this.#link.awareness;
   }
 
+  /** The editor failed and must not be bound again; `kept`: all that was typed is in the document. */
+  fail(kept: boolean): void {
+    if (this.#content.kind === 'fault') return;
+    this.#gate.break();
+    this.#content = { kind: 'fault', kept };
+    this.#tell();
+  }
+
   /** Tries to reach the server now. */
   reconnect(): void {
     this.#link?.reconnect();
@@ -149,15 +163,23 @@ export class Note {
   }
 
   #judged(names: readonly string[]): void {
+    if (this.#content.kind === 'fault') return;
     this.#content = names.length === 0 ? { kind: 'ready' } : { kind: 'foreign', names };
     this.#tell();
+  }
+
+  #save(): SaveState {
+    const isLost = this.#content.kind === 'fault' && !this.#content.kept;
+    // No update carries the last letters, so nothing that the server stores makes this "saved".
+    if (isLost) return { kind: 'notSaved', reason: null, kept: false };
+    return saveState(this.#linkState, this.#device);
   }
 
   #tell(): void {
     if (this.#disposed) return;
     this.#onState({
       content: this.#content,
-      save: saveState(this.#linkState, this.#device),
+      save: this.#save(),
       device: this.#device,
       readOnly: this.#linkState.readOnly || this.#linkState.denial !== null,
       unsent: this.#linkState.unsent,

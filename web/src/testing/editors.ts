@@ -1,11 +1,11 @@
 /** Editors for tests: bound to their own replicas, in jsdom, without a page around them. */
 import { Editor } from '@tiptap/core';
-import Collaboration from '@tiptap/extension-collaboration';
 import { onTestFinished } from 'vitest';
 import type * as Y from 'yjs';
+import { binding } from '../editor/binding';
 import { textExtensions } from '../editor/extensions';
 import { followCaret } from '../editor/followCaret';
-import { TEXT_NAME } from '../net/gate';
+import { foreignNodes } from '../editor/foreignNodes';
 
 /** An editor bound to a replica. */
 export interface Writer {
@@ -21,7 +21,10 @@ export function writerOn(document: Y.Doc): Writer {
     extensions: [
       ...textExtensions,
       followCaret,
-      Collaboration.configure({ document, field: TEXT_NAME }),
+      foreignNodes,
+      binding(document, (error) => {
+        throw error;
+      }),
     ],
   });
   // An editor left alive looks at a page that the test run has already taken away.

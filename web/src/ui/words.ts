@@ -200,7 +200,15 @@ export const words = {
     title: 'This note can only be read here',
     text: (names: string) =>
       `It holds content that this editor does not know (${names}). Nothing is changed or lost; open it with the editor that wrote it, or load this page again after an update.`,
+    fault: (kept: boolean) =>
+      kept
+        ? 'This page could not show a change. All that you wrote is kept; load the page again to go on writing.'
+        : 'This page could not show a change, and what you typed last is not kept. Load the page again to go on writing.',
     unknown: (name: string) => `Unknown content: ${name}`,
+    picture: 'A picture that this page cannot edit yet',
+    /** Known by name, but with values or in an order that the editor cannot take. */
+    shown: (name: string) => `Only shown here: ${name}`,
+    empty: (name: string) => `Empty: ${name}`,
   },
 
   people: {

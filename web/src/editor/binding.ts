@@ -1,0 +1,159 @@
+/**
+ * Binds the editor to the shared text by the stock binding, with two rules that the stock one
+ * lacks.
+ *
+ * Receiving writes nothing. The nodes are made by `draw.ts`, which never deletes, and no plugin may
+ * answer what was received with a change of its own: such a change would be written by every open
+ * page, each answering the others.
+ *
+ * An error ends the binding. Text that is drawn no more must not be compared with the shared text:
+ * what the page lacks would be taken for deleted.
+ */
+import Collaboration from '@tiptap/extension-collaboration';
+import { Fragment, type Node, type Schema, Slice } from '@tiptap/pm/model';
+import { type EditorState, Plugin, type Transaction } from '@tiptap/pm/state';
+import type { EditorView } from '@tiptap/pm/view';
+import { type ProsemirrorBinding, ySyncPluginKey } from '@tiptap/y-tiptap';
+import type * as Y from 'yjs';
+import { TEXT_NAME } from '../net/gate';
+import { Drawing } from './draw';
+
+/** Is told, once, that the editor had to be given up; `kept`: all that was typed is in the shared text. */
+export type FaultListener = (error: unknown, kept: boolean) => void;
+
+/** The extension for one editor. */
+export function binding(document: Y.Doc, onFault: FaultListener) {
+  const bound = new Bound(document.getXmlFragment(TEXT_NAME), onFault);
+  return Collaboration.extend({
+    dispatchTransaction({ transaction, next }) {
+      bound.dispatch(this.editor.view, transaction, next);
+    },
+    addProseMirrorPlugins() {
+      bound.mapping.begin(this.editor.schema);
+      return [...(this.parent?.() ?? []), bound.plugin()];
+    },
+  }).configure({
+    document,
+    field: TEXT_NAME,
+    ySyncOptions: { mapping: bound.mapping },
+  });
+}
+
+/**
+ * The stock binding clears its mapping before each drawing, and makes nodes only for what is not
+ * in it. This one is full as soon as it is cleared.
+ */
+class DrawnMapping extends Map<object, Node | Node[]> {
+  readonly #text: Y.XmlFragment;
+  readonly #onError: (error: unknown) => void;
+  #drawing: Drawing | null = null;
+
+  constructor(text: Y.XmlFragment, onError: (error: unknown) => void) {
+    super();
+    this.#text = text;
+    this.#onError = onError;
+  }
+
+  begin(schema: Schema): void {
+    this.#drawing = new Drawing(schema, this);
+  }
+
+  override clear(): void {
+    this.draw();
+  }
+
+  draw(): Node[] {
+    super.clear();
+    try {
+      return this.#drawing?.blocks(this.#text) ?? [];
+    } catch (error) {
+      this.#onError(error);
+      // With an empty mapping, the stock binding would make the nodes itself, and delete.
+      throw error;
+    }
+  }
+}
+
+class Bound {
+  readonly mapping: DrawnMapping;
+  readonly #text: Y.XmlFragment;
+  readonly #onFault: FaultListener;
+  #receiving = false;
+  #ended = false;
+
+  constructor(text: Y.XmlFragment, onFault: FaultListener) {
+    this.#text = text;
+    this.#onFault = onFault;
+    this.mapping = new DrawnMapping(text, (error) => this.#end(error, true));
+  }
+
+  plugin(): Plugin {
+    return new Plugin({
+      filterTransaction: (transaction) => this.#isAllowed(transaction),
+      view: (view) => {
+        this.#showFirst(view);
+        return {};
+      },
+    });
+  }
+
+  dispatch(view: EditorView, transaction: Transaction, next: (made: Transaction) => void): void {
+    if (this.#ended) return;
+    const outer = this.#receiving;
+    const before = view.state;
+    this.#receiving = outer || isReceived(transaction);
+    try {
+      if (this.#isAllowed(transaction)) next(transaction);
+    } catch (error) {
+      this.#end(error, this.#receiving || this.#isWritten(view, before, transaction));
+    } finally {
+      this.#receiving = outer;
+    }
+  }
+
+  #isAllowed(transaction: Transaction): boolean {
+    return !this.#receiving || !transaction.docChanged || isReceived(transaction);
+  }
+
+  #end(error: unknown, kept: boolean): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#onFault(error, kept);
+  }
+
+  #showFirst(view: EditorView): void {
+    const blocks = this.mapping.draw();
+    // An empty text is shown as an empty line, which is there already.
+    if (blocks.length === 0) return;
+    const { tr } = view.state;
+    tr.replace(0, view.state.doc.content.size, new Slice(Fragment.from(blocks), 0, 0));
+    tr.setMeta('addToHistory', false).setMeta(ySyncPluginKey, { isChangeOrigin: true });
+    stockBinding(view.state)?.mux(() => view.dispatch(tr));
+  }
+
+  /** Writes what the view could not draw; whether all that was typed is in the shared text then. */
+  #isWritten(view: EditorView, before: EditorState, transaction: Transaction): boolean {
+    if (!transaction.docChanged) return true;
+    const { state } = view;
+    if (state === before) return false;
+    try {
+      this.#text.doc?.transact(() => {
+        stockBinding(state)?._prosemirrorChanged(state.doc);
+      }, ySyncPluginKey);
+      const written = new Drawing(state.schema, new Map()).blocks(this.#text);
+      return Fragment.from(written).eq(state.doc.content);
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** Whether the transaction shows what came from the shared text. */
+function isReceived(transaction: Transaction): boolean {
+  const meta: { isChangeOrigin?: boolean } | undefined = transaction.getMeta(ySyncPluginKey);
+  return meta?.isChangeOrigin === true;
+}
+
+function stockBinding(state: EditorState): ProsemirrorBinding | undefined {
+  return (ySyncPluginKey.getState(state) as { binding?: ProsemirrorBinding } | undefined)?.binding;
+}
