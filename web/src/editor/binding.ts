@@ -16,6 +16,7 @@ import type { EditorView } from '@tiptap/pm/view';
 import { type ProsemirrorBinding, ySyncPluginKey } from '@tiptap/y-tiptap';
 import type * as Y from 'yjs';
 import { TEXT_NAME } from '../net/gate';
+import { writeDoubled } from './doubledTexts';
 import { Drawing } from './draw';
 
 /** Is told, once, that the editor had to be given up; `kept`: all that was typed is in the shared text. */
@@ -30,7 +31,8 @@ export function binding(document: Y.Doc, onFault: FaultListener) {
     },
     addProseMirrorPlugins() {
       bound.mapping.begin(this.editor.schema);
-      return [...(this.parent?.() ?? []), bound.plugin()];
+      // The first, so that it writes before the stock binding does.
+      return [bound.plugin(), ...(this.parent?.() ?? [])];
     },
   }).configure({
     document,
@@ -58,6 +60,10 @@ class DrawnMapping extends Map<object, Node | Node[]> {
     this.#drawing = new Drawing(schema, this);
   }
 
+  get doubled(): ReadonlySet<Y.XmlElement> {
+    return this.#drawing?.doubled ?? new Set();
+  }
+
   override clear(): void {
     this.draw();
   }
@@ -78,6 +84,8 @@ class Bound {
   readonly mapping: DrawnMapping;
   readonly #text: Y.XmlFragment;
   readonly #onFault: FaultListener;
+  /** What the view showed when it and the shared text were last one. */
+  #synced: Node | null = null;
   #receiving = false;
   #ended = false;
 
@@ -91,8 +99,9 @@ class Bound {
     return new Plugin({
       filterTransaction: (transaction) => this.#isAllowed(transaction),
       view: (view) => {
-        this.#showFirst(view);
-        return {};
+        // The views of all plugins are made anew whenever one plugin comes or goes.
+        if (this.#synced === null) this.#begin(view);
+        return { update: (_view, before) => this.#updated(view, before) };
       },
     });
   }
@@ -105,7 +114,8 @@ class Bound {
     try {
       if (this.#isAllowed(transaction)) next(transaction);
     } catch (error) {
-      this.#end(error, this.#receiving || this.#isWritten(view, before, transaction));
+      const kept = this.#receiving || this.#isWritten(view, before, transaction);
+      this.#end(error, kept);
     } finally {
       this.#receiving = outer;
     }
@@ -119,6 +129,42 @@ class Bound {
     if (this.#ended) return;
     this.#ended = true;
     this.#onFault(error, kept);
+  }
+
+  #begin(view: EditorView): void {
+    this.#showFirst(view);
+    this.#writeChangesOnly(view);
+  }
+
+  /**
+   * The stock binding compares the whole text at each update of the view. A text that others have
+   * emptied is shown as an empty line, and a look at it would write that line.
+   */
+  #writeChangesOnly(view: EditorView): void {
+    this.#synced = view.state.doc;
+    const stock = stockBinding(view.state);
+    if (stock === undefined) return;
+    const write = stock._prosemirrorChanged.bind(stock);
+    stock._prosemirrorChanged = (doc) => {
+      if (doc === this.#synced || this.#ended) return;
+      write(doc);
+      this.#synced = doc;
+    };
+  }
+
+  #updated(view: EditorView, before: EditorState): void {
+    if (this.#receiving) this.#synced = view.state.doc;
+    else if (view.state.doc !== before.doc) this.#writeDoubled(view, before);
+  }
+
+  #writeDoubled(view: EditorView, before: EditorState): void {
+    const { doubled } = this.mapping;
+    if (doubled.size === 0) return;
+    stockBinding(view.state)?.mux(() => {
+      this.#text.doc?.transact(() => {
+        writeDoubled(doubled, this.mapping, before.doc, view.state.doc);
+      }, ySyncPluginKey);
+    });
   }
 
   #showFirst(view: EditorView): void {
@@ -135,11 +181,12 @@ class Bound {
   #isWritten(view: EditorView, before: EditorState, transaction: Transaction): boolean {
     if (!transaction.docChanged) return true;
     const { state } = view;
-    if (state === before) return false;
+    if (state.doc === before.doc) return false;
     try {
-      this.#text.doc?.transact(() => {
-        stockBinding(state)?._prosemirrorChanged(state.doc);
-      }, ySyncPluginKey);
+      const stock = stockBinding(state);
+      stock?.mux(() => {
+        this.#text.doc?.transact(() => stock._prosemirrorChanged(state.doc), ySyncPluginKey);
+      });
       const written = new Drawing(state.schema, new Map()).blocks(this.#text);
       return Fragment.from(written).eq(state.doc.content);
     } catch {

@@ -8,6 +8,7 @@
  */
 import { Fragment, type Mark, type Node, type NodeType, type Schema } from '@tiptap/pm/model';
 import * as Y from 'yjs';
+import { isDoubled } from './doubledTexts';
 import { ForeignTypes, type Shape } from './foreignTypes';
 import { given, isDrawableTable, takes, type Values } from './values';
 
@@ -28,6 +29,8 @@ export class Drawing {
   readonly #schema: Schema;
   readonly #foreign: ForeignTypes;
   readonly #mapping: Mapping;
+  /** Lines that consist of several texts. */
+  readonly doubled = new Set<Y.XmlElement>();
 
   constructor(schema: Schema, mapping: Mapping) {
     this.#schema = schema;
@@ -37,6 +40,7 @@ export class Drawing {
 
   /** The blocks of the text, each entered into the mapping. */
   blocks(text: Y.XmlFragment): Node[] {
+    this.doubled.clear();
     const drawn = this.#children(text);
     const fitting = drawn.map((child) => this.#fit(this.#schema.topNodeType, child));
     return fitting.flatMap((child) => (child === null ? [] : child.nodes));
@@ -52,6 +56,7 @@ export class Drawing {
 
   #enter(element: Y.XmlElement, node: Node): Drawn {
     this.#mapping.set(element, node);
+    if (node.isTextblock && isDoubled(element)) this.doubled.add(element);
     return { element, nodes: [node] };
   }
 

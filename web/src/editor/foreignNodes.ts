@@ -74,9 +74,7 @@ function serializer(schema: Schema): DOMSerializer {
   });
   const marks = new Proxy(stock.marks, {
     get: (known, name: string) => (mark: Mark, inline: boolean) =>
-      mark.type === schema.marks[name]
-        ? (known[name]?.(mark, inline) ?? ['span', 0])
-        : ['span', 0],
+      mark.type === schema.marks[name] ? (known[name]?.(mark, inline) ?? ['span', 0]) : ['span', 0],
   });
   return new DOMSerializer(nodes, marks);
 }

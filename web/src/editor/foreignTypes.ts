@@ -132,7 +132,9 @@ export class ForeignTypes {
 
   /** Lets a known type carry attributes that its schema lacks, once they were seen on it. */
   keep(type: NodeType | MarkType, names: readonly string[]): void {
-    const fresh = names.filter((name) => type.spec.attrs === undefined || !(name in type.spec.attrs));
+    const fresh = names.filter(
+      (name) => type.spec.attrs === undefined || !(name in type.spec.attrs),
+    );
     if (fresh.length === 0) return;
     const kept = this.#kept.get(type) ?? this.#open(type);
     for (const name of fresh) kept.add(name);

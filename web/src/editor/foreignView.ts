@@ -95,8 +95,7 @@ export function domOfAll(parts: readonly (Part | Run)[]): (Node | string)[] {
 function domOf(part: Part): Node {
   if (part.name === 'taskItem') return taskOf(part);
   const tag = tagOf(part);
-  const element =
-    tag === null ? boxOf(part, labelOf(part), 'div') : document.createElement(tag);
+  const element = tag === null ? boxOf(part, labelOf(part), 'div') : document.createElement(tag);
   if (part.name === 'taskList') element.dataset['type'] = 'taskList';
   if (element instanceof HTMLTableCellElement) setSpans(element, part.values);
   if (element instanceof HTMLOListElement) setStart(element, part.values['start']);

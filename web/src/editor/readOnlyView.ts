@@ -53,7 +53,8 @@ function textIn(parent: Y.XmlFragment): string {
       for (const { insert } of next.toDelta() as { insert: unknown }[]) {
         if (typeof insert === 'string') found += insert;
       }
-    } else if (next instanceof Y.XmlFragment) waiting.push(...(next.toArray() as unknown[]).reverse());
+    } else if (next instanceof Y.XmlFragment)
+      waiting.push(...(next.toArray() as unknown[]).reverse());
   }
   return found;
 }

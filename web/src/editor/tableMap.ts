@@ -12,7 +12,7 @@ import { TableMap } from '@tiptap/pm/tables';
 /** No cell begins at the start of its table: a row does. */
 export const HOLE = 0;
 
-const { cellsInRect, nextCell } = TableMap.prototype;
+const { cellsInRect, nextCell, positionAt } = TableMap.prototype;
 Object.assign(TableMap.prototype, {
   cellsInRect(this: TableMap, ...rect: Parameters<typeof cellsInRect>) {
     return cellsInRect.apply(this, rect).filter((position) => position !== HOLE);
@@ -20,6 +20,11 @@ Object.assign(TableMap.prototype, {
   nextCell(this: TableMap, ...step: Parameters<typeof nextCell>) {
     const next = nextCell.apply(this, step);
     return next === HOLE ? null : next;
+  },
+  /** Holes are at the end of their row; in the first row the stock function stops at them. */
+  positionAt(this: TableMap, ...place: Parameters<typeof positionAt>) {
+    const position = positionAt.apply(this, place);
+    return position === HOLE ? place[2].child(0).nodeSize - 1 : position;
   },
 });
 

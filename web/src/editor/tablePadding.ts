@@ -24,7 +24,8 @@ export function tablePadding(): Plugin {
     key,
     state: {
       init: (_config, state) => paddingIn(state.doc),
-      apply: (transaction, before) => (transaction.docChanged ? paddingIn(transaction.doc) : before),
+      apply: (transaction, before) =>
+        transaction.docChanged ? paddingIn(transaction.doc) : before,
     },
     props: { decorations: (state) => key.getState(state) },
   });

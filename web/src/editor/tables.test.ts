@@ -54,6 +54,14 @@ test('column by one and row by another at once: three by three, then quiet', () 
   for (const page of pages.writers) expect(shownSize(page)).toBe('3×3');
 });
 
+test('column added at the end of a short first row goes into that row', () => {
+  const writer = writerOn(documentOf(tableOf(['a'], ['b', 'c', 'd'])));
+  enterCell(writer, 2);
+  writer.editor.commands.addColumnBefore();
+  const rows = writer.editor.state.doc.child(0).children.map((row) => row.childCount);
+  expect(rows).toEqual([2, 4]);
+});
+
 test('missing corner is made by the click into it, and only then', () => {
   const document = documentOf(tableOf(['a', 'b', 'c'], ['d']));
   const writer = writerOn(document);
@@ -180,24 +188,32 @@ function play(seed: number, commands: readonly (typeof COMMANDS)[number][]) {
   return { pages, done };
 }
 
-test('random rows and columns by up to four people add up, for every seed', { timeout: 120_000 }, () => {
-  for (let seed = 1; seed <= 60; seed += 1) {
-    const { pages, done } = play(seed, ADDING);
-    for (const page of pages.writers) {
-      expect(shownSize(page), `seed ${seed}`).toBe(`${2 + done.rows}×${2 + done.columns}`);
+test(
+  'random rows and columns by up to four people add up, for every seed',
+  { timeout: 120_000 },
+  () => {
+    for (let seed = 1; seed <= 60; seed += 1) {
+      const { pages, done } = play(seed, ADDING);
+      for (const page of pages.writers) {
+        expect(shownSize(page), `seed ${seed}`).toBe(`${2 + done.rows}×${2 + done.columns}`);
+      }
     }
-  }
-});
+  },
+);
 
-test('with deleting among them, tables stay as large as commands can make them', { timeout: 120_000 }, () => {
-  for (let seed = 1; seed <= 60; seed += 1) {
-    const { pages, done } = play(seed, COMMANDS);
-    for (const page of pages.writers) {
-      const table = page.editor.state.doc.child(1);
-      if (table.type.spec['tableRole'] !== 'table') continue;
-      const { width, height } = TableMap.get(table);
-      expect(height, `seed ${seed}`).toBeLessThanOrEqual(2 + done.rows);
-      expect(width, `seed ${seed}`).toBeLessThanOrEqual(2 + done.columns);
+test(
+  'with deleting among them, tables stay as large as commands can make them',
+  { timeout: 120_000 },
+  () => {
+    for (let seed = 1; seed <= 60; seed += 1) {
+      const { pages, done } = play(seed, COMMANDS);
+      for (const page of pages.writers) {
+        const table = page.editor.state.doc.child(1);
+        if (table.type.spec['tableRole'] !== 'table') continue;
+        const { width, height } = TableMap.get(table);
+        expect(height, `seed ${seed}`).toBeLessThanOrEqual(2 + done.rows);
+        expect(width, `seed ${seed}`).toBeLessThanOrEqual(2 + done.columns);
+      }
     }
-  }
-});
+  },
+);
