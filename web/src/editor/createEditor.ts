@@ -1,6 +1,6 @@
 /** Binds a Tiptap editor to a note's inner replica. */
 import { Editor, type Extensions } from '@tiptap/core';
-import { Placeholder } from '@tiptap/extensions';
+import { Placeholder } from '@tiptap/extensions/placeholder';
 import type { Awareness } from 'y-protocols/awareness';
 import type * as Y from 'yjs';
 import { cursorSender } from '../presence/cursor';

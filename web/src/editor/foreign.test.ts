@@ -140,6 +140,35 @@ describe.each(FOREIGN)('%s', (_name, make, shown) => {
   });
 });
 
+test.each([
+  ['Backspace', 'last', 'callout'],
+  ['Delete', 'first', 'callout'],
+  ['Backspace', ' end', 'mention'],
+  ['Delete', 'to ', 'mention'],
+])('%s beside “%s” selects the %s first, and only then deletes it', (key, line, name) => {
+  const make = () =>
+    name === 'callout'
+      ? element('callout', {}, paragraph('x'))
+      : element('paragraph', {}, run('to '), element('mention'), run(' end'));
+  const { editor, document } = open(make);
+  const text = textIn(document);
+  editor.state.doc.descendants((node, position) => {
+    if (node.text === line) {
+      editor.commands.setTextSelection(key === 'Delete' ? position + line.length : position);
+    }
+  });
+  const press = () =>
+    editor.view.someProp('handleKeyDown', (handle) =>
+      handle(editor.view, new KeyboardEvent('keydown', { key })),
+    );
+  press();
+  expect(text.toString()).toContain(`<${name}>`);
+  expect(editor.state.selection).toBeInstanceOf(NodeSelection);
+  press();
+  expect(text.toString()).not.toContain(`<${name}>`);
+  expect(text.toString()).toContain(line);
+});
+
 test('marks that the page does not know stay on their text when it is edited', () => {
   const mark = { comment: { id: 7 }, 'note--aB3+/x9=': { by: 'Bo' }, bold: true };
   const document = documentOf(paragraph('under a comment', mark));

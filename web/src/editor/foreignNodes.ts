@@ -7,7 +7,13 @@
  */
 import { Extension } from '@tiptap/core';
 import { DOMSerializer, type Mark, type Node, type Schema } from '@tiptap/pm/model';
-import { type EditorState, Plugin, type Transaction } from '@tiptap/pm/state';
+import {
+  type EditorState,
+  NodeSelection,
+  Plugin,
+  TextSelection,
+  type Transaction,
+} from '@tiptap/pm/state';
 import type { EditorView, NodeView } from '@tiptap/pm/view';
 import { ForeignTypes, isForeign } from './foreignTypes';
 import { elementOfNode, plainOfNode } from './foreignView';
@@ -35,6 +41,13 @@ type Views = Record<string, (node: Node) => NodeView>;
 /** The extension. */
 export const foreignNodes = Extension.create({
   name: 'foreignNodes',
+  priority: 1100,
+  addKeyboardShortcuts() {
+    return {
+      Backspace: () => selectBeside(this.editor.view, -1),
+      Delete: () => selectBeside(this.editor.view, 1),
+    };
+  },
   addProseMirrorPlugins() {
     const { schema } = this.editor;
     const views: Views = Object.create(null) as Views;
@@ -51,6 +64,25 @@ export const foreignNodes = Extension.create({
     ];
   },
 });
+
+/**
+ * At the edge of a line beside a foreign node, the key selects the node; only the next one deletes.
+ * The stock keys would delete at once what the page cannot make again.
+ */
+function selectBeside(view: EditorView, direction: -1 | 1): boolean {
+  const { doc, selection, tr } = view.state;
+  if (!(selection instanceof TextSelection) || !selection.empty) return false;
+  const { $head } = selection;
+  const inLine = direction < 0 ? $head.nodeBefore : $head.nodeAfter;
+  const edge = direction < 0 ? $head.before() : $head.after();
+  const beside = direction < 0 ? doc.resolve(edge).nodeBefore : doc.resolve(edge).nodeAfter;
+  const node = inLine ?? beside;
+  if (node === null || !isForeign(node)) return false;
+  const at = inLine === null ? edge : $head.pos;
+  const start = direction < 0 ? at - node.nodeSize : at;
+  view.dispatch(tr.setSelection(NodeSelection.create(doc, start)).scrollIntoView());
+  return true;
+}
 
 /** A view for a foreign node; for any other, what its type says. */
 function viewOf(node: Node): NodeView {

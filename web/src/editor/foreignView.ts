@@ -105,8 +105,9 @@ function domOf(part: Part): Node {
 
 function tagOf(part: Part): string | null {
   if (part.name !== 'heading') return TAGS.get(part.name) ?? null;
-  const level = numberOf(part.values['level'] ?? 1, HEADING_LAST - 1);
-  return `h${(level ?? HEADING_LAST - 1) + 1}`;
+  // One level lower than in the text, as in the editor: the page's own h1 is the title.
+  const level = numberOf(part.values['level'], HEADING_LAST) ?? 1;
+  return `h${Math.min(level + 1, HEADING_LAST)}`;
 }
 
 /** A whole number from 1 to `max`, also where it was stored as a text. */
