@@ -10,7 +10,7 @@
  * what the page lacks would be taken for deleted.
  */
 import Collaboration from '@tiptap/extension-collaboration';
-import { Fragment, type Node, type Schema, Slice } from '@tiptap/pm/model';
+import { Fragment, type Node, Slice } from '@tiptap/pm/model';
 import { type EditorState, Plugin, type Transaction } from '@tiptap/pm/state';
 import type { EditorView } from '@tiptap/pm/view';
 import { type ProsemirrorBinding, ySyncPluginKey } from '@tiptap/y-tiptap';
@@ -18,6 +18,7 @@ import type * as Y from 'yjs';
 import { TEXT_NAME } from '../net/gate';
 import { writeDoubled } from './doubledTexts';
 import { Drawing } from './draw';
+import { DrawnMapping } from './drawnMapping';
 
 /** Is told, once, that the editor had to be given up; `kept`: all that was typed is in the shared text. */
 export type FaultListener = (error: unknown, kept: boolean) => void;
@@ -39,45 +40,6 @@ export function binding(document: Y.Doc, onFault: FaultListener) {
     field: TEXT_NAME,
     ySyncOptions: { mapping: bound.mapping },
   });
-}
-
-/**
- * The stock binding clears its mapping before each drawing, and makes nodes only for what is not
- * in it. This one is full as soon as it is cleared.
- */
-class DrawnMapping extends Map<object, Node | Node[]> {
-  readonly #text: Y.XmlFragment;
-  readonly #onError: (error: unknown) => void;
-  #drawing: Drawing | null = null;
-
-  constructor(text: Y.XmlFragment, onError: (error: unknown) => void) {
-    super();
-    this.#text = text;
-    this.#onError = onError;
-  }
-
-  begin(schema: Schema): void {
-    this.#drawing = new Drawing(schema, this);
-  }
-
-  get doubled(): ReadonlySet<Y.XmlElement> {
-    return this.#drawing?.doubled ?? new Set();
-  }
-
-  override clear(): void {
-    this.draw();
-  }
-
-  draw(): Node[] {
-    super.clear();
-    try {
-      return this.#drawing?.blocks(this.#text) ?? [];
-    } catch (error) {
-      this.#onError(error);
-      // With an empty mapping, the stock binding would make the nodes itself, and delete.
-      throw error;
-    }
-  }
 }
 
 class Bound {

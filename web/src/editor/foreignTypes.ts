@@ -12,8 +12,6 @@
  */
 import { Mark, Node } from '@tiptap/core';
 import {
-  ContentMatch,
-  Fragment,
   Mark as TextMark,
   type DOMOutputSpec,
   type MarkType,
@@ -21,6 +19,7 @@ import {
   type NodeType,
   type Schema,
 } from '@tiptap/pm/model';
+import { AnyContent, openTo } from './foreignContent';
 import { elementOfMark, elementOfNode } from './foreignView';
 import type { Values } from './values';
 
@@ -48,29 +47,9 @@ export const foreignExtensions = [
   Mark.create({ name: MARK, renderHTML: (): DOMOutputSpec => ['span'] }),
 ];
 
-/** Takes any content, and invites none: nothing is joined to it or wrapped in it. */
-class AnyContent extends ContentMatch {
-  override matchType(): ContentMatch {
-    return this;
-  }
-  override matchFragment(): ContentMatch {
-    return this;
-  }
-  override fillBefore(): Fragment {
-    return Fragment.empty;
-  }
-  override findWrapping(): null {
-    return null;
-  }
-}
-
 /** Whether this page only shows the node. */
 export function isForeign(node: TextNode): boolean {
   return node.type.contentMatch instanceof AnyContent;
-}
-
-interface OpenMatch extends ContentMatch {
-  readonly next: { readonly type: NodeType; readonly next: ContentMatch }[];
 }
 
 const known = new WeakMap<Schema, ForeignTypes>();
@@ -173,10 +152,7 @@ export class ForeignTypes {
       markSet: [],
       computeAttrs: (values: object | null) => values ?? {},
     });
-    for (const match of matchesOf(this.#schema)) {
-      const place = match.next.find((edge) => edge.type === base);
-      if (place !== undefined) match.next.push({ type, next: place.next });
-    }
+    openTo(this.#schema, base, type);
     for (const tell of this.#listeners) tell(name);
     return type;
   }
@@ -206,16 +182,4 @@ function typeIn(schema: Schema, name: string): NodeType {
   const type = schema.nodes[name];
   if (type === undefined) throw new Error(`the schema has the type ${name}`);
   return type;
-}
-
-/** All states of the schema's content expressions. */
-function matchesOf(schema: Schema): ReadonlySet<OpenMatch> {
-  const found = new Set<OpenMatch>();
-  const visit = (match: ContentMatch) => {
-    if (found.has(match as OpenMatch)) return;
-    found.add(match as OpenMatch);
-    for (let index = 0; index < match.edgeCount; index += 1) visit(match.edge(index).next);
-  };
-  for (const type of Object.values(schema.nodes)) visit(type.contentMatch);
-  return found;
 }
