@@ -11,6 +11,7 @@ import { followCaret } from './followCaret';
 import { foreignNodes } from './foreignNodes';
 import { keys, type KeyActions } from './keys';
 import { markdownPaste } from './markdownPaste';
+import { pastedValues } from './pastedValues';
 import { slashMenu, type SlashListener } from './slash';
 
 /** What the editor is made of besides its text. */
@@ -55,6 +56,7 @@ export function editorExtensions(parts: EditorParts): Extensions {
     slashMenu(parts.slash),
     keys(parts.actions),
     markdownPaste,
+    pastedValues,
   ];
 }
 

@@ -83,7 +83,7 @@ test('readers make no cell by clicking', () => {
   expect(stateOf(writer.document) === before).toBe(true);
 });
 
-describe('ragged tables', () => {
+describe('ragged tables', { timeout: 30_000 }, () => {
   const odd: readonly [string, () => Y.XmlElement][] = [
     ['short last row', () => tableOf(['a', 'b'], ['c'])],
     ['short first row', () => tableOf(['a'], ['b', 'c', 'd'])],
@@ -95,6 +95,7 @@ describe('ragged tables', () => {
     ['colspan beyond the others', () => spanned({ colspan: 1000 })],
     ['widths of the wrong number', () => spanned({ colwidth: [100, 200, 300] })],
     ['colspan 1,000,000', () => spanned({ colspan: 1_000_000 })],
+    ['many rows below a hanging cell', () => tall(4000)],
     ['colspan "1"', () => spanned({ colspan: '1' })],
     ['colspan "2"', () => spanned({ colspan: '2' })],
     ['colspan 1.5', () => spanned({ colspan: 1.5 })],
@@ -110,6 +111,13 @@ describe('ragged tables', () => {
       element('tableRow', {}, first),
       element('tableRow', {}, ...cells.map((cell) => element('tableCell', {}, cell))),
     );
+  }
+
+  /** Each row would be measured by looking at all above it. */
+  function tall(rows: number): Y.XmlElement {
+    const first = element('tableCell', { rowspan: 2 }, paragraph('odd'));
+    const rest = Array.from({ length: rows }, () => element('tableRow', {}, element('tableCell')));
+    return element('table', {}, element('tableRow', {}, first), ...rest);
   }
 
   test.each(odd)('%s: opened and received without a byte written', (_name, make) => {

@@ -11,6 +11,7 @@ const LEVEL_MAX = 6;
 const SPAN_MAX = 1000;
 /** The map of a table takes this many places at most. */
 const TABLE_PLACES_MAX = 100_000;
+const TABLE_LOOKS_MAX = 10_000_000;
 const WIDTH_MAX = 10_000;
 /** Browsers count in 32 bits. */
 const START_MAX = 1_000_000_000;
@@ -79,6 +80,7 @@ export function takes(owner: string, values: Values): boolean {
 export function isDrawableTable(table: Node): boolean {
   let widest = 1;
   let hanging = 0;
+  let cells = 0;
   table.forEach((row) => {
     let width = 0;
     row.forEach((child) => {
@@ -86,7 +88,10 @@ export function isDrawableTable(table: Node): boolean {
       width += columns;
       if (Number(child.attrs['rowspan']) > 1) hanging += columns;
     });
+    cells += row.childCount;
     widest = Math.max(widest, width);
   });
-  return (widest + hanging) * table.childCount <= TABLE_PLACES_MAX;
+  // Where cells hang into other rows, each row is measured by looking at all above it.
+  const looks = hanging === 0 ? 0 : table.childCount * cells;
+  return (widest + hanging) * table.childCount <= TABLE_PLACES_MAX && looks <= TABLE_LOOKS_MAX;
 }
