@@ -167,6 +167,8 @@ describe('ragged tables', { timeout: 30_000 }, () => {
   });
 });
 
+/** `SEEDS=500 npx vitest run src/editor/tables.test.ts` plays more of them. */
+const SEEDS = Number(process.env['SEEDS'] ?? 30);
 const ADDING = ['addColumnBefore', 'addColumnAfter', 'addRowBefore', 'addRowAfter'] as const;
 const COMMANDS = [...ADDING, 'deleteColumn', 'deleteRow'] as const;
 
@@ -198,9 +200,9 @@ function play(seed: number, commands: readonly (typeof COMMANDS)[number][]) {
 
 test(
   'random rows and columns by up to four people add up, for every seed',
-  { timeout: 120_000 },
+  { timeout: 4000 * SEEDS },
   () => {
-    for (let seed = 1; seed <= 60; seed += 1) {
+    for (let seed = 1; seed <= SEEDS; seed += 1) {
       const { pages, done } = play(seed, ADDING);
       for (const page of pages.writers) {
         expect(shownSize(page), `seed ${seed}`).toBe(`${2 + done.rows}×${2 + done.columns}`);
@@ -211,9 +213,9 @@ test(
 
 test(
   'with deleting among them, tables stay as large as commands can make them',
-  { timeout: 120_000 },
+  { timeout: 4000 * SEEDS },
   () => {
-    for (let seed = 1; seed <= 60; seed += 1) {
+    for (let seed = 1; seed <= SEEDS; seed += 1) {
       const { pages, done } = play(seed, COMMANDS);
       for (const page of pages.writers) {
         const table = page.editor.state.doc.child(1);
