@@ -7,7 +7,7 @@
  *
  * ProseMirror fixes its types when a schema is made. The two node types and the mark type of this
  * file are in the schema from the start; a type for a new name inherits from one of them and is
- * added to the places where that one may stand. `foreignTypes.test.ts` holds what this asks of
+ * added to the places where that one may stand. `foreign.test.ts` holds what this asks of
  * ProseMirror's inner parts.
  */
 import { Mark, Node } from '@tiptap/core';
