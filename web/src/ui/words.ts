@@ -67,6 +67,7 @@ export const words = {
   note: {
     titleLabel: 'Title',
     titlePlaceholder: 'Untitled',
+    titleFull: 'There is no more room in the title. Write the rest in the text below.',
     textLabel: (title: string) => `Text of ${title === '' ? 'this note' : title}`,
     placeholder: 'Write, or press / for blocks',
     list: 'Notes on this device',
