@@ -37,3 +37,22 @@ export function linesOf(writer: Writer): string[] {
   });
   return lines;
 }
+
+/** The caret's line, with a bar where the caret is. */
+export function around(writer: Writer): string {
+  const { $head } = writer.editor.state.selection;
+  const text = $head.parent.textContent;
+  return `${text.slice(0, $head.parentOffset)}|${text.slice($head.parentOffset)}`;
+}
+
+/** The position behind the first such text. */
+export function placeAfter({ editor }: Writer, text: string): number {
+  let found = -1;
+  editor.state.doc.descendants((node, position) => {
+    if (found >= 0 || !node.isTextblock) return;
+    const index = node.textContent.indexOf(text);
+    if (index >= 0) found = position + 1 + index + text.length;
+  });
+  if (found < 0) throw new Error(`the text has no ${text}`);
+  return found;
+}
