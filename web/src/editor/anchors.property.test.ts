@@ -70,7 +70,7 @@ function caretFaults({ editor }: Writer, [left, right]: [string, string]): strin
   if (own !== undefined && own === nearestLeft) return behind === own ? [] : [stands];
   // Of a line that is gone, and of which less than this is left, nobody can say where it went.
   const survivors = [...left, ...right].filter((letter) => all.includes(letter)).length;
-  if (survivors < 0.6 * (left.length + right.length)) return [];
+  if (survivors === 0 || survivors < 0.6 * (left.length + right.length)) return [];
   const isBeside =
     (nearestLeft !== undefined && behind === nearestLeft) ||
     (nearestRight !== undefined && before === nearestRight) ||

@@ -1,5 +1,5 @@
 /**
- * Keeps caret and selection at their letters while others change the text.
+ * Keeps caret, selection and view at their text while others change it.
  *
  * The binding shows each change of others by replacing the whole document, and knows a selection
  * only as two places. A place in a line that was split or became a heading is lost to it, selected
@@ -15,6 +15,7 @@ import { ySyncPluginKey } from '@tiptap/y-tiptap';
 import type * as Y from 'yjs';
 import { followedSelection } from './followedSelection';
 import { SharedMoment } from './sharedMoment';
+import { steadyView } from './steadyView';
 
 interface Change {
   readonly isChangeOrigin?: boolean;
@@ -24,7 +25,7 @@ interface Change {
 /** The extension. */
 export const followCaret = Extension.create({
   name: 'followCaret',
-  addProseMirrorPlugins: () => [followPlugin()],
+  addProseMirrorPlugins: () => [followPlugin(), steadyView()],
 });
 
 function followPlugin(): Plugin {

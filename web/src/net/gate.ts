@@ -39,6 +39,8 @@ export class Gate {
   readonly #onForeign: (names: readonly string[]) => void;
   #started = false;
   #isOpen = false;
+  #isHeld = false;
+  #hasMissed = false;
 
   /**
    * @param onForeign is told when the gate shuts (with the names of what is not known), when that
@@ -72,6 +74,20 @@ export class Gate {
     this.#onForeign(names);
   }
 
+  /** Keeps the editor's replica as it is; what is typed there goes out all the same. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** Lets in what came in the meantime, if it is known. */
+  release(): void {
+    this.#isHeld = false;
+    if (!this.#hasMissed) return;
+    this.#hasMissed = false;
+    this.#isOpen = false;
+    this.open();
+  }
+
   /** Lets go of both replicas. */
   dispose(): void {
     this.outer.destroy();
@@ -87,6 +103,10 @@ export class Gate {
     if (origin === this) return;
     if (!this.#isOpen) {
       if (this.#started) this.open();
+      return;
+    }
+    if (this.#isHeld) {
+      this.#hasMissed = true;
       return;
     }
     const names = this.#guard.touched(this.outerText, transaction);

@@ -110,6 +110,12 @@ export class Note {
     return this.#link.awareness;
   }
 
+  /** Keeps what others write away from the editor until `release`. */
+  readonly hold = (): void => this.#gate.hold();
+
+  /** Lets it in. */
+  readonly release = (): void => this.#gate.release();
+
   /** Tries to reach the server now. */
   reconnect(): void {
     this.#link?.reconnect();
