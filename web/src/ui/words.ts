@@ -34,6 +34,11 @@ const denied: Readonly<Record<Denial, Sentences>> = {
   },
 };
 
+function megabytes(bytes: number): string {
+  const amount = bytes / 2 ** 20;
+  return amount >= 1 ? `${Math.round(amount)} MB` : `${Math.ceil(bytes / 1024)} kB`;
+}
+
 /** The catalogue. */
 export const words = {
   app: 'coscribe',
@@ -101,7 +106,11 @@ export const words = {
       case 'readOnly':
         return state.unsent ? 'Read only: not all your text is saved' : 'Read only';
       case 'offline':
-        return state.kept ? 'Offline: kept on this device' : 'Offline: not kept on this device';
+        return `${state.silent ? 'No answer from the server' : 'Offline'}: ${
+          state.kept ? 'kept on this device' : 'not kept on this device'
+        }`;
+      case 'full':
+        return 'Not saved: this note is full';
       case 'notSaved':
         return state.reason === null
           ? 'Not saved: the server cannot store right now'
@@ -114,6 +123,12 @@ export const words = {
   },
 
   banner: {
+    full: (bytesMax: number, kept: boolean) =>
+      `This note is full (${megabytes(bytesMax)}). ${
+        kept
+          ? 'Your last text is on this device.'
+          : 'This device does not keep your last text: copy it before you leave.'
+      } Move part of it to a new note.`,
     cannotStore: (kept: boolean) =>
       kept
         ? 'The server cannot store right now. Your text is kept on this device and is sent again by itself.'
