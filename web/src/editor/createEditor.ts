@@ -7,6 +7,7 @@ import type * as Y from 'yjs';
 import { TEXT_NAME } from '../net/gate';
 import { cursorSender } from '../presence/cursor';
 import { words } from '../ui/words';
+import { carriedWatch } from './carried';
 import { textExtensions } from './extensions';
 import { followCaret } from './followCaret';
 import { keys, type KeyActions } from './keys';
@@ -21,6 +22,8 @@ export interface EditorParts {
   readonly label: string;
   readonly slash: SlashListener;
   readonly actions: KeyActions;
+  /** Hears whether the shared text has what was typed, each time that this changes. */
+  readonly onCarried: (isCarried: boolean) => void;
 }
 
 /** Makes the editor; `destroy()` of it unbinds. Making it writes nothing to the document. */
@@ -48,6 +51,7 @@ function editorExtensions(parts: EditorParts): Extensions {
     Collaboration.configure({ document: parts.document, field: TEXT_NAME }),
     Placeholder.configure({ placeholder: words.note.placeholder }),
     followCaret,
+    carriedWatch(parts.onCarried),
     cursorSender(parts.awareness),
     slashMenu(parts.slash),
     keys(parts.actions),

@@ -59,6 +59,7 @@ export class Note {
   #device: DeviceState = 'kept';
   #content: Content = { kind: 'opening' };
   #disposed = false;
+  #isCarried = true;
 
   private constructor(parts: NoteParts) {
     this.#onState = parts.onState;
@@ -116,6 +117,12 @@ export class Note {
   /** Lets it in. */
   readonly release = (): void => this.#gate.release();
 
+  /** Notes whether the editor's replica has what is on the screen. */
+  carried(isCarried: boolean): void {
+    this.#isCarried = isCarried;
+    this.#tell();
+  }
+
   /** Tries to reach the server now. */
   reconnect(): void {
     this.#link?.reconnect();
@@ -163,7 +170,7 @@ export class Note {
     if (this.#disposed) return;
     this.#onState({
       content: this.#content,
-      save: saveState(this.#linkState, this.#device),
+      save: this.#isCarried ? saveState(this.#linkState, this.#device) : { kind: 'stuck' },
       device: this.#device,
       readOnly: this.#linkState.readOnly || this.#linkState.denial !== null,
       unsent: this.#linkState.unsent,

@@ -48,6 +48,8 @@ export type SaveState =
   | { readonly kind: 'readOnly'; readonly unsent: boolean; readonly kept: boolean }
   /** `silent`: the server can be reached and says nothing. */
   | { readonly kind: 'offline'; readonly kept: boolean; readonly silent?: true }
+  /** By a fault of this page, what was typed is on the screen only. */
+  | { readonly kind: 'stuck' }
   /** The note has as many bytes as it may have. */
   | { readonly kind: 'full'; readonly bytesMax: number; readonly kept: boolean }
   /** `reason` is the server's; `null` when it only said that it could not store. */
@@ -106,6 +108,8 @@ export function wouldLoseText(state: SaveState): boolean {
     case 'readOnly':
     case 'denied':
       return state.unsent && !state.kept;
+    case 'stuck':
+      return true;
     case 'opening':
     case 'saving':
     case 'saved':

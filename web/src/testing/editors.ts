@@ -1,5 +1,5 @@
 /** Editors for tests: bound to their own replicas, in jsdom, without a page around them. */
-import { Editor } from '@tiptap/core';
+import { Editor, type Extensions } from '@tiptap/core';
 import Collaboration from '@tiptap/extension-collaboration';
 import { onTestFinished } from 'vitest';
 import type * as Y from 'yjs';
@@ -14,13 +14,14 @@ export interface Writer {
 }
 
 /** Binds an editor. */
-export function writerOn(document: Y.Doc): Writer {
+export function writerOn(document: Y.Doc, besides: Extensions = []): Writer {
   const editor = new Editor({
     element: globalThis.document.createElement('div'),
     injectCSS: false,
     extensions: [
       ...textExtensions,
       followCaret,
+      ...besides,
       Collaboration.configure({ document, field: TEXT_NAME }),
     ],
   });

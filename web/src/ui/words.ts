@@ -90,6 +90,7 @@ export const words = {
         ? 'This note was started anew. What you had of it before is kept aside.'
         : 'This note was started anew.',
     shortcuts: 'Keyboard shortcuts',
+    notLoaded: 'This could not be loaded. Check the connection and try again.',
     failedTitle: 'This page could not be loaded',
     failedText: 'What you wrote is safe. Check the connection and load the page again.',
     reload: 'Load again',
@@ -109,6 +110,8 @@ export const words = {
         return `${state.silent ? 'No answer from the server' : 'Offline'}: ${
           state.kept ? 'kept on this device' : 'not kept on this device'
         }`;
+      case 'stuck':
+        return 'Not saved: your last text is on this screen only';
       case 'full':
         return 'Not saved: this note is full';
       case 'notSaved':
@@ -123,6 +126,8 @@ export const words = {
   },
 
   banner: {
+    stuck:
+      'Something in this page has failed. What you typed last is on this screen only: copy it, then load the page again.',
     full: (bytesMax: number, kept: boolean) =>
       `This note is full (${megabytes(bytesMax)}). ${
         kept
