@@ -6,6 +6,7 @@ import type * as Y from 'yjs';
 import { cursorSender } from '../presence/cursor';
 import { words } from '../ui/words';
 import { binding, type FaultListener } from './binding';
+import { carriedWatch } from './carried';
 import { textExtensions } from './extensions';
 import { followCaret } from './followCaret';
 import { foreignNodes } from './foreignNodes';
@@ -23,6 +24,8 @@ export interface EditorParts {
   readonly slash: SlashListener;
   readonly actions: KeyActions;
   readonly onFault: FaultListener;
+  /** Hears whether the shared text has what was typed, each time that this changes. */
+  readonly onCarried: (isCarried: boolean) => void;
 }
 
 /** Makes the editor; `destroy()` of it unbinds. Making it writes nothing to the document. */
@@ -52,6 +55,7 @@ export function editorExtensions(parts: EditorParts): Extensions {
     binding(parts.document, parts.onFault),
     Placeholder.configure({ placeholder: words.note.placeholder }),
     followCaret,
+    carriedWatch(parts.onCarried),
     cursorSender(parts.awareness),
     slashMenu(parts.slash),
     keys(parts.actions),

@@ -138,3 +138,26 @@ test('both replicas keep one client id through edits', () => {
     [clientID, world.clientID].sort(),
   );
 });
+
+test('held gate lets nothing in and everything out, and brings what was missed when it is released', () => {
+  const { gate, world } = setup();
+  gate.open();
+  gate.hold();
+  add(world, 'paragraph');
+  add(gate.inner, 'heading');
+  expect(textOf(gate.inner)).toBe('<heading></heading>');
+  expect(textOf(world)).toContain('<heading></heading>');
+  gate.release();
+  expect(textOf(gate.inner)).toBe(textOf(world));
+});
+
+test('foreign change that came while the gate was held stays out when it is released', () => {
+  const { gate, told, world } = setup();
+  gate.open();
+  gate.hold();
+  add(world, 'callout');
+  gate.release();
+  expect(gate.isOpen).toBe(false);
+  expect(textOf(gate.inner)).toBe('');
+  expect(told.at(-1)).toEqual(['callout']);
+});

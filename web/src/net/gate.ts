@@ -44,6 +44,8 @@ export class Gate {
   #broken = false;
   #started = false;
   #isOpen = false;
+  #isHeld = false;
+  #hasMissed = false;
 
   /**
    * @param onForeign is told when the gate shuts (with the names of what is not known), when that
@@ -90,6 +92,20 @@ export class Gate {
     this.#isOpen = false;
   }
 
+  /** Keeps the editor's replica as it is; what is typed there goes out all the same. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** Lets in what came in the meantime, if it is known. */
+  release(): void {
+    this.#isHeld = false;
+    if (!this.#hasMissed) return;
+    this.#hasMissed = false;
+    this.#isOpen = false;
+    this.open();
+  }
+
   /** Lets go of both replicas. */
   dispose(): void {
     this.outer.destroy();
@@ -105,6 +121,10 @@ export class Gate {
     if (origin === this) return;
     if (!this.#isOpen) {
       if (this.#started) this.open();
+      return;
+    }
+    if (this.#isHeld) {
+      this.#hasMissed = true;
       return;
     }
     const names = this.#guard.touched(this.outerText, transaction);

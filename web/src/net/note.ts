@@ -61,6 +61,7 @@ export class Note {
   #device: DeviceState = 'kept';
   #content: Content = { kind: 'opening' };
   #disposed = false;
+  #isCarried = true;
 
   private constructor(parts: NoteParts) {
     this.#onState = parts.onState;
@@ -120,7 +121,19 @@ export class Note {
   fail(kept: boolean): void {
     if (this.#content.kind === 'fault') return;
     this.#gate.break();
-    this.#content = { kind: 'fault', kept };
+    this.#content = { kind: 'fault', kept: kept && this.#isCarried };
+    this.#tell();
+  }
+
+  /** Keeps what others write away from the editor until `release`. */
+  readonly hold = (): void => this.#gate.hold();
+
+  /** Lets it in. */
+  readonly release = (): void => this.#gate.release();
+
+  /** Notes whether the editor's replica has what is on the screen. */
+  carried(isCarried: boolean): void {
+    this.#isCarried = isCarried;
     this.#tell();
   }
 
@@ -169,9 +182,10 @@ export class Note {
   }
 
   #save(): SaveState {
-    const isLost = this.#content.kind === 'fault' && !this.#content.kept;
     // No update carries the last letters, so nothing that the server stores makes this "saved".
-    if (isLost) return { kind: 'notSaved', reason: null, kept: false };
+    if (this.#content.kind === 'fault') {
+      if (!this.#content.kept) return { kind: 'notSaved', reason: null, kept: false };
+    } else if (!this.#isCarried) return { kind: 'stuck' };
     return saveState(this.#linkState, this.#device);
   }
 

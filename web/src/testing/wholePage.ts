@@ -22,6 +22,7 @@ export function pageOn(document: Y.Doc): Writer & { readonly faults: Fault[] } {
     label: 'Text',
     slash: { show: () => undefined, key: () => false },
     actions: { editLink: () => undefined, focusTitle: () => undefined },
+    onCarried: () => undefined,
     onFault: (error, kept) => faults.push({ error, kept }),
   });
   onTestFinished(() => {

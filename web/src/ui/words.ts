@@ -34,6 +34,11 @@ const denied: Readonly<Record<Denial, Sentences>> = {
   },
 };
 
+function megabytes(bytes: number): string {
+  const amount = bytes / 2 ** 20;
+  return amount >= 1 ? `${Math.round(amount)} MB` : `${Math.ceil(bytes / 1024)} kB`;
+}
+
 /** The catalogue. */
 export const words = {
   app: 'coscribe',
@@ -67,6 +72,7 @@ export const words = {
   note: {
     titleLabel: 'Title',
     titlePlaceholder: 'Untitled',
+    titleFull: 'There is no more room in the title. Write the rest in the text below.',
     textLabel: (title: string) => `Text of ${title === '' ? 'this note' : title}`,
     placeholder: 'Write, or press / for blocks',
     list: 'Notes on this device',
@@ -84,6 +90,7 @@ export const words = {
         ? 'This note was started anew. What you had of it before is kept aside.'
         : 'This note was started anew.',
     shortcuts: 'Keyboard shortcuts',
+    notLoaded: 'This could not be loaded. Check the connection and try again.',
     failedTitle: 'This page could not be loaded',
     failedText: 'What you wrote is safe. Check the connection and load the page again.',
     reload: 'Load again',
@@ -100,7 +107,13 @@ export const words = {
       case 'readOnly':
         return state.unsent ? 'Read only: not all your text is saved' : 'Read only';
       case 'offline':
-        return state.kept ? 'Offline: kept on this device' : 'Offline: not kept on this device';
+        return `${state.silent ? 'No answer from the server' : 'Offline'}: ${
+          state.kept ? 'kept on this device' : 'not kept on this device'
+        }`;
+      case 'stuck':
+        return 'Not saved: your last text is on this screen only';
+      case 'full':
+        return 'Not saved: this note is full';
       case 'notSaved':
         return state.reason === null
           ? 'Not saved: the server cannot store right now'
@@ -113,6 +126,14 @@ export const words = {
   },
 
   banner: {
+    stuck:
+      'Something in this page has failed. What you typed last is on this screen only: copy it, then load the page again.',
+    full: (bytesMax: number, kept: boolean) =>
+      `This note is full (${megabytes(bytesMax)}). ${
+        kept
+          ? 'Your last text is on this device.'
+          : 'This device does not keep your last text: copy it before you leave.'
+      } Move part of it to a new note.`,
     cannotStore: (kept: boolean) =>
       kept
         ? 'The server cannot store right now. Your text is kept on this device and is sent again by itself.'
