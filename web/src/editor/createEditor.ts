@@ -10,6 +10,7 @@ import { words } from '../ui/words';
 import { textExtensions } from './extensions';
 import { followCaret } from './followCaret';
 import { keys, type KeyActions } from './keys';
+import { leastEdits } from './leastEdits';
 import { markdownPaste } from './markdownPaste';
 import { slashMenu, type SlashListener } from './slash';
 
@@ -45,6 +46,7 @@ export function labelled(label: string): Record<string, string> {
 function editorExtensions(parts: EditorParts): Extensions {
   return [
     ...textExtensions,
+    leastEdits,
     Collaboration.configure({ document: parts.document, field: TEXT_NAME }),
     Placeholder.configure({ placeholder: words.note.placeholder }),
     followCaret,
