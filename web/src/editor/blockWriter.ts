@@ -5,7 +5,7 @@
 import type { Node } from '@tiptap/pm/model';
 import { updateYFragment, type ProsemirrorBinding } from '@tiptap/y-tiptap';
 import * as Y from 'yjs';
-import { isSame, pairParts, partsOf, type Part } from './pairBlocks';
+import { isSame, pairParts, partsOf, type Pair, type Part } from './pairBlocks';
 import { within, type Stretch } from './survival';
 
 /** The parts of the binding that this uses. */
@@ -46,15 +46,34 @@ export class BlockWriter {
     const pairs = pairParts(middle.before, middle.after, this.#stretches);
     if (pairs === null) return;
     const old = children.slice(middle.start, middle.start + middle.before.length);
-    const clones = clonesOfMoved(old, middle, new Set(pairs.map((pair) => pair.after)));
-    this.#deleteOthers(shared, middle.start, old, new Set(pairs.map((pair) => pair.before)));
-    const oldOf = new Map(pairs.map((pair) => [pair.after, middle.before[pair.before]]));
-    middle.after.forEach((part, index) => {
-      const was = oldOf.get(index);
-      const at = middle.start + index;
-      if (was === undefined) this.#insert(shared, at, part, clones.get(index));
-      else if (!isSame(was, part)) this.#goOn(shared.get(at), was, part);
-    });
+    const paired = new Set(pairs.map((pair) => pair.before));
+    this.#insertOthers(shared, middle, pairs, old);
+    this.#delete(
+      shared,
+      old.filter((_, index) => !paired.has(index)),
+    );
+    for (const { before: was, after: now } of pairs) {
+      const [part, next] = [middle.before[was], middle.after[now]];
+      if (part === undefined || next === undefined || isSame(part, next)) continue;
+      this.#goOn(shared.get(middle.start + now), part, next);
+    }
+  }
+
+  /** Behind what they replace, so that an undoing brings that back in front of what followed it. */
+  #insertOthers(
+    shared: Y.XmlFragment,
+    { start, before, after }: Middle,
+    pairs: readonly Pair[],
+    old: readonly Child[],
+  ): void {
+    const oldAt = new Map(pairs.map((pair) => [pair.after, pair.before]));
+    let next = before.length;
+    for (let index = after.length - 1; index >= 0; index -= 1) {
+      const [part, paired] = [after[index], oldAt.get(index)];
+      if (paired !== undefined) next = paired;
+      else if (part !== undefined)
+        this.#insert(shared, start + next, part, cloneOfMoved(old, before, part));
+    }
   }
 
   #goOn(shared: unknown, was: Part, part: Part): void {
@@ -64,17 +83,10 @@ export class BlockWriter {
       this.write(shared, was.nodes[0], from + 1, part.nodes[0], part.from + 1);
   }
 
-  #deleteOthers(
-    shared: Y.XmlFragment,
-    start: number,
-    old: readonly Child[],
-    kept: ReadonlySet<number>,
-  ): void {
-    for (let index = old.length - 1; index >= 0; index -= 1) {
-      const child = old[index];
-      if (kept.has(index) || child === undefined) continue;
+  #delete(shared: Y.XmlFragment, unwanted: readonly Child[]): void {
+    for (const child of unwanted) {
       this.#binding.mapping.delete(child);
-      shared.delete(start + index, 1);
+      shared.delete(shared.toArray().indexOf(child as Y.XmlElement), 1);
     }
   }
 
@@ -121,19 +133,14 @@ function replace(text: Y.XmlText, from: number, to: number, letters: string): vo
   text.insert(from, letters);
 }
 
-/** Made before anything is deleted, because a deleted element has nothing left to copy. */
-function clonesOfMoved(
+/** A copy of the part as it was elsewhere. */
+function cloneOfMoved(
   old: readonly Child[],
-  { before, after }: Middle,
-  paired: ReadonlySet<number>,
-): ReadonlyMap<number, Y.XmlElement> {
-  const clones = new Map<number, Y.XmlElement>();
-  after.forEach((part, index) => {
-    if (paired.has(index)) return;
-    const source = old[before.findIndex((one) => isSame(one, part))];
-    if (source instanceof Y.XmlElement) clones.set(index, source.clone() as Y.XmlElement);
-  });
-  return clones;
+  before: readonly Part[],
+  part: Part,
+): Y.XmlElement | undefined {
+  const source = old[before.findIndex((one) => isSame(one, part))];
+  return source instanceof Y.XmlElement ? (source.clone() as Y.XmlElement) : undefined;
 }
 
 /** Whether the shared children are the parts, one by one. */

@@ -13,6 +13,7 @@ import { keys, type KeyActions } from './keys';
 import { leastEdits } from './leastEdits';
 import { markdownPaste } from './markdownPaste';
 import { slashMenu, type SlashListener } from './slash';
+import { TextUndo } from './textUndo';
 
 /** What the editor is made of besides its text. */
 export interface EditorParts {
@@ -44,10 +45,15 @@ export function labelled(label: string): Record<string, string> {
 }
 
 function editorExtensions(parts: EditorParts): Extensions {
+  const undoManager = new TextUndo(parts.document.getXmlFragment(TEXT_NAME));
   return [
     ...textExtensions,
     leastEdits,
-    Collaboration.configure({ document: parts.document, field: TEXT_NAME }),
+    Collaboration.configure({
+      document: parts.document,
+      field: TEXT_NAME,
+      yUndoOptions: { undoManager },
+    }),
     Placeholder.configure({ placeholder: words.note.placeholder }),
     followCaret,
     cursorSender(parts.awareness),

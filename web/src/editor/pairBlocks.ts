@@ -59,7 +59,12 @@ export function pairParts(
   stretches: readonly Stretch[],
 ): readonly Pair[] | null {
   const { sum, pairs } = match(before, after, stretches);
-  return sum === 0 ? null : withLeftovers(pairs, before, after);
+  if (sum === 0 && !hasSurvivor(before, stretches)) return null;
+  return withLeftovers(pairs, before, after);
+}
+
+function hasSurvivor(before: readonly Part[], stretches: readonly Stretch[]): boolean {
+  return before.some(({ from, to }) => within(stretches, from, to).length > 0);
 }
 
 function match(

@@ -7,6 +7,7 @@ import { textExtensions } from '../editor/extensions';
 import { followCaret } from '../editor/followCaret';
 import { keys } from '../editor/keys';
 import { leastEdits } from '../editor/leastEdits';
+import { TextUndo } from '../editor/textUndo';
 import { TEXT_NAME } from '../net/gate';
 
 /** An editor bound to a replica. */
@@ -17,6 +18,7 @@ export interface Writer {
 
 /** Binds an editor; `more` stands for what a test leaves out or adds. */
 export function writerOn(document: Y.Doc, more: Extensions = [leastEdits]): Writer {
+  const undoManager = new TextUndo(document.getXmlFragment(TEXT_NAME));
   const editor = new Editor({
     element: globalThis.document.createElement('div'),
     injectCSS: false,
@@ -25,7 +27,7 @@ export function writerOn(document: Y.Doc, more: Extensions = [leastEdits]): Writ
       followCaret,
       ...more,
       keys({ editLink: () => undefined, focusTitle: () => undefined }),
-      Collaboration.configure({ document, field: TEXT_NAME }),
+      Collaboration.configure({ document, field: TEXT_NAME, yUndoOptions: { undoManager } }),
     ],
   });
   // An editor left alive looks at a page that the test run has already taken away.

@@ -1,0 +1,147 @@
+/**
+ * A person's own undo and redo, which leave alone what others wrote.
+ *
+ * Yjs's own undo manager deletes a heading together with all that came into it after it was made.
+ * This one does the same steps, but looks at the change first: see `undoReversal`. It stays one
+ * transaction, so nobody ever sees, or stores, a text between the two.
+ */
+import { ySyncPluginKey } from '@tiptap/y-tiptap';
+import * as Y from 'yjs';
+import { without } from './undoIds';
+import { movesOf, type Moves } from './undoMoves';
+import { Reversal, type Note, type Outcome } from './undoReversal';
+
+type StackItem = Y.UndoManager['undoStack'][number];
+type Kind = 'undo' | 'redo';
+
+/** The key of a change's note in its stack item. */
+const NOTE = Symbol('note');
+const NO_MOVES: Moves = { letters: [], blocks: [] };
+
+/** The undo manager of one editor. */
+export class TextUndo extends Y.UndoManager {
+  readonly #text: Y.XmlFragment;
+  /** What the transaction that ends now has put on a stack. */
+  #captured: StackItem | null = null;
+  #outcome: Outcome | null = null;
+  /** Only Yjs's deletions: ours are decided in the reversal. */
+  #deletesNothing = false;
+
+  /** For the edits that the binding makes in `text`. */
+  constructor(text: Y.XmlFragment) {
+    super(text, {
+      trackedOrigins: new Set([ySyncPluginKey]),
+      captureTransaction: (transaction) => transaction.meta.get('addToHistory') !== false,
+      deleteFilter: () => !this.#deletesNothing,
+    });
+    this.#text = text;
+    this.on('stack-item-added', ({ stackItem }) => (this.#captured = stackItem));
+    this.on('stack-item-updated', ({ stackItem }) => (this.#captured = stackItem));
+    this.#noteEachCapture();
+  }
+
+  override undo(): StackItem | null {
+    return this.#reverse('undo');
+  }
+
+  override redo(): StackItem | null {
+    return this.#reverse('redo');
+  }
+
+  #noteEachCapture(): void {
+    const capture = this.afterTransactionHandler;
+    this.doc.off('afterTransaction', capture);
+    this.afterTransactionHandler = (transaction) => {
+      this.#captured = null;
+      capture(transaction);
+      if (this.#captured !== null) this.#note(this.#captured, transaction);
+    };
+    this.doc.on('afterTransaction', this.afterTransactionHandler);
+  }
+
+  #note(item: StackItem, transaction: Y.Transaction): void {
+    if (this.#outcome !== null) return this.#noteReversal(item, transaction, this.#outcome);
+    const moves = movesOf(transaction, this.#text);
+    const earlier = noteOf(item);
+    item.meta.set(NOTE, {
+      moves: {
+        letters: [...(earlier?.moves.letters ?? []), ...moves.letters],
+        blocks: [...(earlier?.moves.blocks ?? []), ...moves.blocks],
+      },
+      known: earlier?.known ?? transaction.afterState,
+    } satisfies Note);
+  }
+
+  #noteReversal(item: StackItem, transaction: Y.Transaction, outcome: Outcome): void {
+    const { clientID } = this.doc;
+    item.insertions = without(item.insertions, outcome.foreign);
+    item.deletions = without(item.deletions, outcome.foreign);
+    // Of our own new letters, those that are not in the item were carried: they count as others'.
+    const known = new Map(transaction.afterState);
+    known.set(clientID, transaction.beforeState.get(clientID) ?? 0);
+    item.meta.set(NOTE, { moves: outcome.moves, known } satisfies Note);
+  }
+
+  #reverse(kind: Kind): StackItem | null {
+    let reversed: StackItem | null = null;
+    try {
+      this.doc.transact((transaction) => {
+        while (reversed === null && this.#stack(kind).length > 0) {
+          reversed = this.#reverseLast(kind, transaction);
+        }
+        // Yjs has put them back; they must hold until the transaction has been captured.
+        this.undoing = kind === 'undo';
+        this.redoing = kind === 'redo';
+      }, this);
+    } finally {
+      this.undoing = false;
+      this.redoing = false;
+      this.#outcome = null;
+    }
+    return reversed;
+  }
+
+  /** Returns the item, or `null` when there was nothing left of it to reverse. */
+  #reverseLast(kind: Kind, transaction: Y.Transaction): StackItem | null {
+    const item = this.#stack(kind).at(-1);
+    if (item === undefined) return null;
+    const { moves, known } = noteOf(item) ?? { moves: NO_MOVES, known: new Map<number, number>() };
+    const reversal = new Reversal(transaction, this.#text, item.insertions, { moves, known });
+    const wasTold = this.#bringBack(kind, item);
+    this.#outcome = reversal.finish();
+    if (!this.#outcome.hasChanged) return null;
+    if (!wasTold) this.#tell(kind, item, transaction);
+    return item;
+  }
+
+  /** Lets Yjs take the item off its stack and bring back what it deleted; says whether that was anything. */
+  #bringBack(kind: Kind, item: StackItem): boolean {
+    const { undoStack, redoStack } = this;
+    const rest = this.#stack(kind).slice(0, -1);
+    // Yjs goes on to the next item when this one brings nothing back, so it sees only this one. It
+    // also looks into both stacks for who deleted what, so the other stack has the rest.
+    this.undoStack = kind === 'undo' ? [item] : [...undoStack, ...rest];
+    this.redoStack = kind === 'redo' ? [item] : [...redoStack, ...rest];
+    this.#deletesNothing = true;
+    try {
+      return (kind === 'undo' ? super.undo() : super.redo()) !== null;
+    } finally {
+      this.#deletesNothing = false;
+      this.undoStack = kind === 'undo' ? rest : undoStack;
+      this.redoStack = kind === 'redo' ? rest : redoStack;
+    }
+  }
+
+  #tell(kind: Kind, stackItem: StackItem, { changedParentTypes }: Y.Transaction): void {
+    const event = { stackItem, type: kind, changedParentTypes, origin: this };
+    this.emit('stack-item-popped', [event, this]);
+  }
+
+  #stack(kind: Kind): StackItem[] {
+    return kind === 'undo' ? this.undoStack : this.redoStack;
+  }
+}
+
+function noteOf(item: StackItem): Note | undefined {
+  return item.meta.get(NOTE) as Note | undefined;
+}

@@ -1,0 +1,79 @@
+/**
+ * Deletes what an undoing takes back, and nothing that somebody else has put into it.
+ *
+ * An element goes when nothing alive is left in it but what goes too. One that stays keeps its
+ * attributes, and its first child when the next one is of another kind: a point of a list is not
+ * allowed without its line.
+ */
+import * as Y from 'yjs';
+import { keyOf, setOf, type Id, type Keys } from './undoIds';
+
+/** Deletes single letters and marks. */
+export function deleteIds(transaction: Y.Transaction, ids: readonly Id[]): void {
+  if (ids.length === 0) return;
+  Y.iterateDeletedStructs(transaction, setOf(ids), (item) => {
+    if (item instanceof Y.Item && !item.deleted) item.delete(transaction);
+  });
+}
+
+/** Deletes the doomed elements under `root` that are not needed any more. */
+export function purge(transaction: Y.Transaction, root: Y.XmlFragment, doomed: Keys): void {
+  for (const child of childrenOf(root)) {
+    const { item, type } = child;
+    if (!doomed.has(keyOf(item.id))) purge(transaction, type, doomed);
+    else if (!isNeeded(child, doomed)) item.delete(transaction);
+    else purgeKept(transaction, type, doomed);
+  }
+}
+
+function purgeKept(transaction: Y.Transaction, kept: Y.XmlFragment, doomed: Keys): void {
+  const children = childrenOf(kept);
+  children.forEach((child, index) => {
+    const next = children[index + 1];
+    const mustLead = index === 0 && next !== undefined && nameOf(next) !== nameOf(child);
+    if (mustLead && child.type instanceof Y.XmlElement) return;
+    if (!doomed.has(keyOf(child.item.id))) purge(transaction, child.type, doomed);
+    else if (!isNeeded(child, doomed)) child.item.delete(transaction);
+    else purgeKept(transaction, child.type, doomed);
+  });
+}
+
+interface Child {
+  readonly item: Y.Item;
+  readonly type: Y.XmlFragment;
+}
+
+function childrenOf(parent: Pick<Y.XmlFragment, '_start'>): Child[] {
+  const children: Child[] = [];
+  for (let item = parent._start; item !== null; item = item.right) {
+    const { content } = item;
+    if (item.deleted || !(content instanceof Y.ContentType)) continue;
+    children.push({ item, type: content.type as Y.XmlFragment });
+  }
+  return children;
+}
+
+function isNeeded({ item, type }: Child, doomed: Keys): boolean {
+  if (type instanceof Y.XmlText) return type.length > 0;
+  return !doomed.has(keyOf(item.id)) || childrenOf(type).some((child) => isNeeded(child, doomed));
+}
+
+function nameOf({ type }: Child): string {
+  return type instanceof Y.XmlElement ? type.nodeName : '';
+}
+
+/** Deletes a line that came back empty because others had replaced it, and the list around it. */
+export function deleteEmptyLine(transaction: Y.Transaction, line: Y.Item, restored: Keys): void {
+  let item: Y.Item | null = line;
+  while (item !== null && restored.has(keyOf(item.id)) && isEmpty(item)) {
+    item.delete(transaction);
+    item = (item.parent as Y.XmlFragment)._item;
+  }
+}
+
+function isEmpty({ content }: Y.Item): boolean {
+  if (!(content instanceof Y.ContentType)) return false;
+  return childrenOf(content.type as Y.XmlFragment).every(
+    ({ type }) => type instanceof Y.XmlText && type.length === 0,
+  );
+}
