@@ -107,6 +107,7 @@ export class TextUndo extends Y.UndoManager {
     if (item === undefined) return null;
     const { moves, known } = noteOf(item) ?? { moves: NO_MOVES, known: new Map<number, number>() };
     const reversal = new Reversal(transaction, this.#text, item.insertions, { moves, known });
+    forgetPositions(item);
     const wasTold = this.#bringBack(kind, item);
     this.#outcome = reversal.finish();
     if (!this.#outcome.hasChanged) return null;
@@ -144,4 +145,15 @@ export class TextUndo extends Y.UndoManager {
 
 function noteOf(item: StackItem): Note | undefined {
   return item.meta.get(NOTE) as Note | undefined;
+}
+
+/**
+ * The binding keeps in the item where the caret was: as a place in the shared text, and as a number
+ * in the text of then. The number is used for guesses, and may be out of the text of now.
+ */
+function forgetPositions({ meta }: StackItem): void {
+  for (const [key, value] of meta as Map<unknown, unknown>) {
+    if (typeof value !== 'object' || value === null || !('absAnchor' in value)) continue;
+    meta.set(key, { ...value, absAnchor: null, absHead: null });
+  }
 }

@@ -128,21 +128,31 @@ interface PairedRun {
   readonly block: Move | null;
 }
 
+/** Longest likeness first; what is left of a run, on either side, may have come from elsewhere. */
 function pairRuns(gone: readonly Run[], come: readonly Run[]): PairedRun[] {
   const left = [...gone];
-  return come.flatMap((to) => {
-    const found = left
-      .map((from) => ({ from, ...likeness(from.letters, to.letters) }))
-      .reduce<(Likeness & { from: Run }) | null>(
-        (best, one) => (one.length > (best?.length ?? 0) ? one : best),
-        null,
-      );
-    if (found === null) return [];
-    const { from, length } = found;
-    if (length < LIKENESS_MIN && length < Math.min(from.ids.length, to.ids.length)) return [];
-    left.splice(left.indexOf(from), 1, ...rest(from, found));
-    return [pairedRun(from, to, found)];
-  });
+  const open = [...come];
+  const pairs: PairedRun[] = [];
+  for (let to = open.shift(); to !== undefined; to = open.shift()) {
+    const found = mostAlike(left, to);
+    if (found === null) continue;
+    const { from, inFrom, inTo, length } = found;
+    pairs.push(pairedRun(from, to, found));
+    left.splice(left.indexOf(from), 1, ...rest(from, inFrom, length));
+    open.unshift(...rest(to, inTo, length));
+  }
+  return pairs;
+}
+
+function mostAlike(runs: readonly Run[], to: Run): (Likeness & { from: Run }) | null {
+  let best: (Likeness & { from: Run }) | null = null;
+  for (const from of runs) {
+    const found = likeness(from.letters, to.letters);
+    const isWhole = found.length === Math.min(from.ids.length, to.ids.length);
+    if (found.length < LIKENESS_MIN && !isWhole) continue;
+    if (found.length > (best?.length ?? 0)) best = { ...found, from };
+  }
+  return best;
 }
 
 function pairedRun(from: Run, to: Run, { inFrom, inTo, length }: Likeness): PairedRun {
@@ -158,15 +168,13 @@ function pairedRun(from: Run, to: Run, { inFrom, inTo, length }: Likeness): Pair
 }
 
 /** What of a run has not found its place yet. */
-function rest(run: Run, { inFrom, length }: Likeness): Run[] {
+function rest(run: Run, at: number, length: number): Run[] {
   const part = (from: number, to: number): Run => ({
     ...run,
     letters: run.letters.slice(from, to),
     ids: run.ids.slice(from, to),
   });
-  return [part(0, inFrom), part(inFrom + length, run.ids.length)].filter(
-    ({ ids }) => ids.length > 0,
-  );
+  return [part(0, at), part(at + length, run.ids.length)].filter(({ ids }) => ids.length > 0);
 }
 
 interface Likeness {

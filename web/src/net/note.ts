@@ -59,6 +59,7 @@ export class Note {
   #device: DeviceState = 'kept';
   #content: Content = { kind: 'opening' };
   #disposed = false;
+  readonly #listeners = new Set<(payload: string) => void>();
 
   private constructor(parts: NoteParts) {
     this.#onState = parts.onState;
@@ -84,6 +85,7 @@ export class Note {
       unsent: parts.unsent && note.#gate.outer.store.clients.size > 0,
       onState: (state) => note.#linked(state),
       onSynced: () => note.#gate.open(),
+      onStateless: (payload) => note.#listeners.forEach((listener) => listener(payload)),
       onRetired: (kept) => void note.#retired(parts, kept),
     });
     return note;
@@ -108,6 +110,12 @@ export class Note {
   get awareness(): Awareness {
     if (this.#link === null) throw new Error('an open note has a link');
     return this.#link.awareness;
+  }
+
+  /** Hears the server's messages that are neither text nor presence; returns how to stop. */
+  onStateless(listener: (payload: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Tries to reach the server now. */

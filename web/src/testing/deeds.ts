@@ -51,6 +51,10 @@ export const changeForm: Deed = (writer, chance) => {
   else goAnywhere(writer, chance);
   if (chance.below(2) === 0) return pressKey(writer, chance);
   const block = chance.of(blocks.filter(({ id }) => id !== 'table' || chance.below(3) === 0));
+  // These two stand in the place of what is selected.
+  if (block.id === 'rule' || block.id === 'table') {
+    editor.commands.setTextSelection(editor.state.selection.head);
+  }
   block.apply(editor.chain()).run();
   return block.id;
 };

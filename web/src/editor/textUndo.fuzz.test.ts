@@ -1,0 +1,125 @@
+// @vitest-environment jsdom
+/**
+ * Two people write, change forms, delete, undo and redo in one text, each seeing what the other does.
+ * No letter is ever there twice, and none goes that its author did not take back and nobody deleted.
+ */
+import { yUndoPluginKey } from '@tiptap/y-tiptap';
+import { expect, test } from 'vitest';
+import * as Y from 'yjs';
+import { TEXT_NAME } from '../net/gate';
+import { connectedDocuments } from '../testing/documents';
+import { changeForm, goAnywhere, selectAnything } from '../testing/deeds';
+import { writerOn, type Writer } from '../testing/editors';
+import { chanceOf, type Chance } from '../testing/random';
+import { textSchema } from './extensions';
+import { createGuard } from './guard';
+
+const SEEDS = Number(process.env['SEEDS'] ?? 40);
+const FIRST = Number(process.env['FIRST_SEED'] ?? 0);
+const STEPS = 40;
+const START =
+  '<p>abcdefgh</p><p></p><ul><li><p>ijkl</p></li><li><p>mnop</p></li></ul><h2>qrst</h2><p>uvwx</p>';
+/** Letters that no one has typed yet: one for each key press of the test. */
+const FIRST_LETTER = 0x4e00;
+
+class Stage {
+  readonly chance: Chance;
+  readonly people: readonly [Writer, Writer];
+  readonly story: string[] = [];
+  readonly #authors = new Map<string, Writer>();
+  /** Who has ever deleted a letter on purpose. */
+  readonly #deleters = new Map<string, Set<Writer>>();
+  #nextLetter = FIRST_LETTER;
+  #there: ReadonlySet<string>;
+
+  constructor(seed: number) {
+    this.chance = chanceOf(seed);
+    const [a, b] = connectedDocuments();
+    this.people = [writerOn(a), writerOn(b)];
+    this.people[0].editor.commands.setContent(START);
+    this.#there = new Set(this.letters());
+    for (const letter of this.#there) this.#authors.set(letter, this.people[0]);
+  }
+
+  letters(): string[] {
+    const { doc } = this.people[0].editor.state;
+    return [...doc.textContent];
+  }
+
+  step(): void {
+    const writer = this.chance.of(this.people);
+    if (this.chance.below(3) > 0) undoManagerOf(writer).stopCapturing();
+    const deed = this.chance.of(['type', 'type', 'type', 'form', 'form', 'delete', 'undo', 'redo']);
+    const name = this.#do(deed, writer);
+    this.story.push(`${writer === this.people[0] ? 'Ann' : 'Bo'}: ${name}`);
+    this.#check(deed, writer);
+  }
+
+  #do(deed: string, writer: Writer): string {
+    if (deed === 'type') return this.#type(writer);
+    if (deed === 'form') return changeForm(writer, this.chance);
+    if (deed === 'delete') {
+      selectAnything(writer, this.chance);
+      writer.editor.commands.deleteSelection();
+    } else writer.editor.commands[deed === 'undo' ? 'undo' : 'redo']();
+    return deed;
+  }
+
+  #type(writer: Writer): string {
+    goAnywhere(writer, this.chance);
+    const count = 1 + this.chance.below(4);
+    let typed = '';
+    for (let index = 0; index < count; index += 1) {
+      const letter = String.fromCharCode(this.#nextLetter);
+      this.#nextLetter += 1;
+      this.#authors.set(letter, writer);
+      writer.editor.view.dispatch(writer.editor.state.tr.insertText(letter));
+      typed += letter;
+    }
+    return `type ${typed}`;
+  }
+
+  #check(deed: string, writer: Writer): void {
+    const letters = this.letters();
+    const story = this.story.join(', ');
+    const twice = letters.filter((letter, index) => letters.indexOf(letter) !== index);
+    expect(twice, `there twice after ${story}`).toEqual([]);
+    const now = new Set(letters);
+    const gone = [...this.#there].filter((letter) => !now.has(letter));
+    if (deed === 'delete') for (const letter of gone) this.#noteDeleted(letter, writer);
+    const lost = gone.filter((letter) => !this.#mayTake(deed, writer, letter));
+    expect(lost, `lost after ${story}`).toEqual([]);
+    this.#there = now;
+    this.#checkShared(story);
+  }
+
+  #noteDeleted(letter: string, writer: Writer): void {
+    this.#deleters.set(letter, (this.#deleters.get(letter) ?? new Set()).add(writer));
+  }
+
+  #mayTake(deed: string, writer: Writer, letter: string): boolean {
+    if (deed === 'delete') return true;
+    if (deed !== 'undo' && deed !== 'redo') return false;
+    return this.#authors.get(letter) === writer || this.#deleters.get(letter)?.has(writer) === true;
+  }
+
+  /** Both see the same, and whoever opens it now finds nothing that an editor would take out. */
+  #checkShared(story: string): void {
+    const [ann, bo] = this.people;
+    expect(bo.editor.getHTML(), story).toBe(ann.editor.getHTML());
+    const other = new Y.Doc();
+    Y.applyUpdate(other, Y.encodeStateAsUpdate(ann.document));
+    const guard = createGuard(textSchema);
+    expect(guard.all(other.getXmlFragment(TEXT_NAME)), `not allowed after ${story}`).toEqual([]);
+  }
+}
+
+function undoManagerOf({ editor }: Writer): Y.UndoManager {
+  const state = yUndoPluginKey.getState(editor.state) as { undoManager: Y.UndoManager };
+  return state.undoManager;
+}
+
+test.each(Array.from({ length: SEEDS }, (_, index) => FIRST + index))('seed %i', (seed) => {
+  const stage = new Stage(seed);
+  for (let step = 0; step < STEPS; step += 1) stage.step();
+});
