@@ -2,8 +2,8 @@
  * A person's own undo and redo, which leave alone what others wrote.
  *
  * Yjs's own undo manager deletes a heading together with all that came into it after it was made.
- * This one does the same steps, but looks at the change first: see `undoReversal`. It stays one
- * transaction, so nobody ever sees, or stores, a text between the two.
+ * This one keeps its stacks and does the steps itself: see `undoReversal`. It is one transaction, so
+ * nobody ever sees, or stores, a text between the two.
  */
 import { ySyncPluginKey } from '@tiptap/y-tiptap';
 import * as Y from 'yjs';
@@ -24,15 +24,12 @@ export class TextUndo extends Y.UndoManager {
   /** What the transaction that ends now has put on a stack. */
   #captured: StackItem | null = null;
   #outcome: Outcome | null = null;
-  /** Only Yjs's deletions: ours are decided in the reversal. */
-  #deletesNothing = false;
 
   /** For the edits that the binding makes in `text`. */
   constructor(text: Y.XmlFragment) {
     super(text, {
       trackedOrigins: new Set([ySyncPluginKey]),
       captureTransaction: (transaction) => transaction.meta.get('addToHistory') !== false,
-      deleteFilter: () => !this.#deletesNothing,
     });
     this.#text = text;
     this.on('stack-item-added', ({ stackItem }) => (this.#captured = stackItem));
@@ -89,7 +86,7 @@ export class TextUndo extends Y.UndoManager {
         while (reversed === null && this.#stack(kind).length > 0) {
           reversed = this.#reverseLast(kind, transaction);
         }
-        // Yjs has put them back; they must hold until the transaction has been captured.
+        // Asked by Yjs when it captures the transaction, after its end.
         this.undoing = kind === 'undo';
         this.redoing = kind === 'redo';
       }, this);
@@ -103,34 +100,14 @@ export class TextUndo extends Y.UndoManager {
 
   /** Returns the item, or `null` when there was nothing left of it to reverse. */
   #reverseLast(kind: Kind, transaction: Y.Transaction): StackItem | null {
-    const item = this.#stack(kind).at(-1);
+    const item = this.#stack(kind).pop();
     if (item === undefined) return null;
-    const { moves, known } = noteOf(item) ?? { moves: NO_MOVES, known: new Map<number, number>() };
-    const reversal = new Reversal(transaction, this.#text, item.insertions, { moves, known });
-    forgetPositions(item);
-    const wasTold = this.#bringBack(kind, item);
-    this.#outcome = reversal.finish();
+    const note = noteOf(item) ?? { moves: NO_MOVES, known: new Map<number, number>() };
+    this.#outcome = new Reversal(transaction, this.#text, item, note).run();
     if (!this.#outcome.hasChanged) return null;
-    if (!wasTold) this.#tell(kind, item, transaction);
+    forgetPositions(item);
+    this.#tell(kind, item, transaction);
     return item;
-  }
-
-  /** Lets Yjs take the item off its stack and bring back what it deleted; says whether that was anything. */
-  #bringBack(kind: Kind, item: StackItem): boolean {
-    const { undoStack, redoStack } = this;
-    const rest = this.#stack(kind).slice(0, -1);
-    // Yjs goes on to the next item when this one brings nothing back, so it sees only this one. It
-    // also looks into both stacks for who deleted what, so the other stack has the rest.
-    this.undoStack = kind === 'undo' ? [item] : [...undoStack, ...rest];
-    this.redoStack = kind === 'redo' ? [item] : [...redoStack, ...rest];
-    this.#deletesNothing = true;
-    try {
-      return (kind === 'undo' ? super.undo() : super.redo()) !== null;
-    } finally {
-      this.#deletesNothing = false;
-      this.undoStack = kind === 'undo' ? rest : undoStack;
-      this.redoStack = kind === 'redo' ? rest : redoStack;
-    }
   }
 
   #tell(kind: Kind, stackItem: StackItem, { changedParentTypes }: Y.Transaction): void {

@@ -6,6 +6,7 @@
  * one. Read right after the transaction, while the deleted letters are still there.
  */
 import * as Y from 'yjs';
+import { textSchema } from './extensions';
 import { idsFrom, type Id } from './undoIds';
 
 /** The same letter, or the same block, before and after. */
@@ -79,9 +80,14 @@ function sideOf(
   return !isNew && Y.isDeleted(deleteSet, id) ? gone : 'neither';
 }
 
+/** Whether it is a block for letters, and no list, line break or the like. */
+function isLine({ nodeName }: Y.XmlElement): boolean {
+  return textSchema.nodes[nodeName]?.inlineContent === true;
+}
+
 /** Whether a block has neither blocks nor letters in it, nor had any before the transaction. */
 function isEmptyLine(transaction: Y.Transaction, type: Y.XmlFragment): boolean {
-  if (!(type instanceof Y.XmlElement)) return false;
+  if (!(type instanceof Y.XmlElement) || !isLine(type)) return false;
   return itemsOf(transaction, type).every(({ content }) => {
     if (!(content instanceof Y.ContentType) || !(content.type instanceof Y.XmlText)) return false;
     return itemsOf(transaction, content.type).every((item) => !item.countable);

@@ -1,7 +1,7 @@
 /**
  * One undoing or redoing of one change, inside one transaction.
  *
- * Yjs brings back what the change deleted; this decides what of the change itself goes. A letter
+ * What the change deleted comes back; then this decides what of the change itself goes. A letter
  * that only changed its place goes when it is really back at its old place, and stays otherwise.
  * What others wrote into the change is carried along, and what they deleted of it stays deleted.
  */
@@ -9,7 +9,14 @@ import * as Y from 'yjs';
 import { carriesIn, put, type Carry } from './undoCarry';
 import { idsFrom, idsOf, keyOf, latestOf, livingAt, type Id, type IdSet } from './undoIds';
 import type { Move, Moves } from './undoMoves';
+import { restore } from './undoRestore';
 import { deleteEmptyLine, deleteIds, purge } from './undoPurge';
+
+/** What a change deleted and inserted. */
+export interface Change {
+  readonly deletions: IdSet;
+  readonly insertions: IdSet;
+}
 
 /** What was noted about a change when it was made. */
 export interface Note {
@@ -42,15 +49,17 @@ export class Reversal {
   readonly #letters: readonly Traced[];
   readonly #blocks: readonly Traced[];
   readonly #carries: readonly Carry[];
+  readonly #change: Change;
   readonly #clock: number;
 
-  /** To be made before Yjs brings anything back. */
-  constructor(transaction: Y.Transaction, root: Y.XmlFragment, insertions: IdSet, note: Note) {
+  /** Looks at everything before anything is changed. */
+  constructor(transaction: Y.Transaction, root: Y.XmlFragment, change: Change, note: Note) {
     this.#transaction = transaction;
     this.#document = transaction.doc;
     this.#root = root;
+    this.#change = change;
     this.#clock = this.#ownClock();
-    for (const id of idsOf(insertions)) this.#doom(latestOf(this.#document, id));
+    for (const id of idsOf(change.insertions)) this.#doom(latestOf(this.#document, id));
     this.#letters = this.#trace(note.moves.letters);
     this.#blocks = this.#trace(note.moves.blocks);
     this.#carries = carriesIn(
@@ -67,8 +76,11 @@ export class Reversal {
     );
   }
 
-  /** To be called after Yjs has brought back what the change had deleted. */
-  finish(): Outcome {
+  /** Does it. */
+  run(): Outcome {
+    const { deletions, insertions } = this.#change;
+    restore(this.#transaction, deletions, insertions, this.#doomed);
+    this.#forgetMarkers();
     const restored = new Set(this.#newIds(this.#clock).map(keyOf));
     const isBack = ({ from }: Move): boolean => livingAt(this.#document, from) !== null;
     const back = this.#letters.filter(isBack);
