@@ -13,6 +13,7 @@ import {
   caretSettled,
   expectLines,
   expectStatus,
+  NEEDS_CARRYING,
   newPerson,
   openNote,
   startStage,
@@ -20,9 +21,6 @@ import {
 } from './support.mjs';
 
 const { server, browser } = await startStage();
-
-/** What the page alone cannot hold, and the server does; to be emptied when it does. */
-const NEEDS_SERVER = { todo: 'the server carries text over when its block was replaced' };
 
 const FIRST = 'First line';
 const SECOND = 'Start of the sentence';
@@ -72,15 +70,15 @@ const press = (key, offset) => async (page) => {
 const TEXT = { lines: [FIRST, SECOND] };
 
 const CASES = [
-  { name: 'makes the line a heading', run: choose('Heading 1'), ...NEEDS_SERVER },
-  { name: 'makes the line a point', run: choose('Bullet list'), ...NEEDS_SERVER },
-  { name: 'makes the line a quote', run: choose('Quote'), ...NEEDS_SERVER },
+  { name: 'makes the line a heading', run: choose('Heading 1'), ...NEEDS_CARRYING },
+  { name: 'makes the line a point', run: choose('Bullet list'), ...NEEDS_CARRYING },
+  { name: 'makes the line a quote', run: choose('Quote'), ...NEEDS_CARRYING },
   { name: 'presses Backspace at its start', run: press('Backspace', 0) },
-  { name: 'moves the line up', run: press('Alt+ArrowUp', 3), ...NEEDS_SERVER },
+  { name: 'moves the line up', run: press('Alt+ArrowUp', 3), ...NEEDS_CARRYING },
   // Behind the first word, so that the longer part goes on being the line.
   { name: 'presses Enter in its middle', run: press('Enter', 'Start '.length) },
-  { name: 'presses Enter near its end', run: press('Enter', SECOND.length - 3), ...NEEDS_SERVER },
-  { name: 'presses Tab in a list', run: press('Tab', 3), isList: true, ...NEEDS_SERVER },
+  { name: 'presses Enter near its end', run: press('Enter', SECOND.length - 3), ...NEEDS_CARRYING },
+  { name: 'presses Tab in a list', run: press('Tab', 3), isList: true, ...NEEDS_CARRYING },
 ];
 
 /** The blocks with her sentence, and how often it is in the note. */
@@ -124,7 +122,7 @@ for (const [index, { name, run, isList = false, todo }] of CASES.entries()) {
   });
 }
 
-test('two who make the same line a heading at once have one line', NEEDS_SERVER, async () => {
+test('two who make the same line a heading at once have one line', NEEDS_CARRYING, async () => {
   const { ann, bo } = await pair('one-heading');
   await write(ann.page, TEXT.lines);
   await expectLines(bo.page, TEXT.lines);

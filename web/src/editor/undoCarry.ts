@@ -162,15 +162,16 @@ export function put(document: Y.Doc, carry: Carry): readonly Id[] {
   const place = placeOf(document, carry.anchor);
   if (place === null) return [];
   let { text, at } = place;
+  let behind: Y.XmlElement | null = null;
   for (const piece of carry.pieces) {
-    if (piece.kind === 'letters') {
-      text.insert(at, piece.letters, piece.marks);
-      at += piece.letters.length;
-    } else {
-      const next = new Y.XmlText();
-      insertBehind(text, [piece.copy, next]);
-      [text, at] = [next, 0];
+    if (piece.kind === 'object') {
+      insertBehind(behind ?? text, piece.copy);
+      behind = piece.copy;
+      continue;
     }
+    if (behind !== null) [text, at, behind] = [textBehind(behind), 0, null];
+    text.insert(at, piece.letters, piece.marks);
+    at += piece.letters.length;
   }
   return carry.pieces.flatMap(({ ids }) => ids);
 }
@@ -202,9 +203,18 @@ function offsetOf(text: Y.XmlText, until: Y.Item): number {
   return offset;
 }
 
-function insertBehind(text: Y.XmlText, children: (Y.XmlElement | Y.XmlText)[]): void {
-  const { parent } = text;
+function insertBehind(neighbour: Y.XmlElement | Y.XmlText, child: Y.XmlElement | Y.XmlText): void {
+  const { parent } = neighbour;
   if (!(parent instanceof Y.XmlElement)) return;
-  const index = parent.toArray().findIndex((child) => child === text);
-  parent.insert(index + 1, children);
+  const index = parent.toArray().findIndex((one) => one === neighbour);
+  parent.insert(index + 1, [child]);
+}
+
+/** Two texts side by side are one for the editor, so the one that is there is used. */
+function textBehind(object: Y.XmlElement): Y.XmlText {
+  const next = object.nextSibling;
+  if (next instanceof Y.XmlText) return next;
+  const text = new Y.XmlText();
+  insertBehind(object, text);
+  return text;
 }

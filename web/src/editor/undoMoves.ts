@@ -40,7 +40,10 @@ const LIKENESS_MIN = 3;
 
 /** What the transaction moved inside `root`. */
 export function movesOf(transaction: Y.Transaction, root: Y.XmlFragment): Moves {
-  if (transaction.deleteSet.clients.size === 0) return { letters: [], blocks: [] };
+  // A letter that is typed, or one that is deleted, moves nothing.
+  if (transaction.deleteSet.clients.size === 0 || !hasInserted(transaction)) {
+    return { letters: [], blocks: [] };
+  }
   const [gone, come]: [Side, Side] = [
     { runs: [], empty: [] },
     { runs: [], empty: [] },
@@ -51,6 +54,10 @@ export function movesOf(transaction: Y.Transaction, root: Y.XmlFragment): Moves 
     letters: paired.flatMap(({ moves }) => moves),
     blocks: [...paired.flatMap(({ block }) => block ?? []), ...pairEmpty(gone, come)],
   };
+}
+
+function hasInserted({ beforeState, afterState }: Y.Transaction): boolean {
+  return [...afterState].some(([client, clock]) => clock > (beforeState.get(client) ?? 0));
 }
 
 function walk(transaction: Y.Transaction, parent: Y.XmlFragment, gone: Side, come: Side): void {
@@ -81,7 +88,7 @@ function sideOf(
 }
 
 /** Whether it is a block for letters, and no list, line break or the like. */
-function isLine({ nodeName }: Y.XmlElement): boolean {
+export function isLine({ nodeName }: Y.XmlElement): boolean {
   return textSchema.nodes[nodeName]?.inlineContent === true;
 }
 
@@ -157,6 +164,7 @@ function mostAlike(runs: readonly Run[], to: Run): (Likeness & { from: Run }) | 
     const isWhole = found.length === Math.min(from.ids.length, to.ids.length);
     if (found.length < LIKENESS_MIN && !isWhole) continue;
     if (found.length > (best?.length ?? 0)) best = { ...found, from };
+    if (found.length === to.ids.length) break;
   }
   return best;
 }

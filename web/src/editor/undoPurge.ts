@@ -7,6 +7,7 @@
  */
 import * as Y from 'yjs';
 import { keyOf, setOf, type Id, type Keys } from './undoIds';
+import { isLine } from './undoMoves';
 
 /** Deletes single letters and marks. */
 export function deleteIds(transaction: Y.Transaction, ids: readonly Id[]): void {
@@ -16,14 +17,24 @@ export function deleteIds(transaction: Y.Transaction, ids: readonly Id[]): void 
   });
 }
 
-/** Deletes the doomed elements under `root` that are not needed any more. */
-export function purge(transaction: Y.Transaction, root: Y.XmlFragment, doomed: Keys): void {
-  for (const child of childrenOf(root)) {
-    const { item, type } = child;
-    if (!doomed.has(keyOf(item.id))) purge(transaction, type, doomed);
-    else if (!isNeeded(child, doomed)) item.delete(transaction);
-    else purgeKept(transaction, type, doomed);
+/** Deletes the doomed elements under `root` that are not needed any more; says whether there were any. */
+export function purge(transaction: Y.Transaction, root: Y.XmlFragment, doomed: Keys): boolean {
+  if (root instanceof Y.XmlText) return false;
+  const purged = childrenOf(root).map((child) => purgeChild(transaction, child, doomed));
+  return purged.includes(true);
+}
+
+function purgeChild(transaction: Y.Transaction, child: Child, doomed: Keys): boolean {
+  const { item, type } = child;
+  if (!doomed.has(keyOf(item.id))) {
+    const isHollow = purge(transaction, type, doomed) && childrenOf(type).length === 0;
+    // A list must not be left without a point. A line may be empty.
+    if (isHollow && type instanceof Y.XmlElement && !isLine(type)) item.delete(transaction);
+    return isHollow;
   }
+  if (isNeeded(child, doomed)) purgeKept(transaction, type, doomed);
+  else item.delete(transaction);
+  return item.deleted;
 }
 
 function purgeKept(transaction: Y.Transaction, kept: Y.XmlFragment, doomed: Keys): void {
@@ -32,9 +43,7 @@ function purgeKept(transaction: Y.Transaction, kept: Y.XmlFragment, doomed: Keys
     const next = children[index + 1];
     const mustLead = index === 0 && next !== undefined && nameOf(next) !== nameOf(child);
     if (mustLead && child.type instanceof Y.XmlElement) return;
-    if (!doomed.has(keyOf(child.item.id))) purge(transaction, child.type, doomed);
-    else if (!isNeeded(child, doomed)) child.item.delete(transaction);
-    else purgeKept(transaction, child.type, doomed);
+    purgeChild(transaction, child, doomed);
   });
 }
 

@@ -30,6 +30,7 @@ class Restoring {
   readonly #transaction: Y.Transaction;
   readonly #wanted: ReadonlySet<Y.Item>;
   readonly #doomed: ReadonlySet<string>;
+  readonly #attributes = new Map<unknown, Y.Item[]>();
   readonly #done = new Set<unknown>();
 
   constructor(
@@ -40,6 +41,10 @@ class Restoring {
     this.#transaction = transaction;
     this.#wanted = wanted;
     this.#doomed = doomed;
+    for (const item of wanted) {
+      if (item.parentSub === null) continue;
+      this.#attributes.set(item.parent, [...(this.#attributes.get(item.parent) ?? []), item]);
+    }
   }
 
   run(): void {
@@ -57,9 +62,7 @@ class Restoring {
     for (let item = parent._start; item !== null; item = item.right) {
       if (this.#wanted.has(item) && item.redone === null) this.#listItem(item, target);
     }
-    for (const item of this.#wanted) {
-      if (item.parent === parent && item.parentSub !== null) this.#attribute(item, target);
-    }
+    for (const item of this.#attributes.get(parent) ?? []) this.#attribute(item, target);
   }
 
   /** What the parent is now; `null` when it is gone. */
