@@ -187,3 +187,26 @@ test('level of a heading goes back alone', () => {
   pair.bo.editor.commands.redo();
   expect(shown(pair)).toBe('<h2>first line by Ann</h2>');
 });
+
+test('divider and line break of another stay when a change above them is undone', () => {
+  const pair = pairOn(TWO);
+  caretIn(pair.ann, 'second line', 6);
+  press(pair.ann, 'Shift-Enter');
+  pair.ann.editor.commands.setTextSelection(pair.ann.editor.state.doc.content.size - 1);
+  pair.ann.editor.commands.setHorizontalRule();
+  make(pair.bo, 'first line', 'heading1');
+  pair.bo.editor.commands.undo();
+  expect(shown(pair)).toContain('<p>first line</p><p>second<br> line</p><hr>');
+});
+
+test('table that another has written into keeps its shape', () => {
+  const pair = pairOn('<p>first line</p><p></p>');
+  make(pair.bo, '', 'table');
+  const rows = () => shown(pair).split('<tr>').length - 1;
+  expect(rows()).toBe(3);
+  caretIn(pair.ann, '', 0);
+  pair.ann.editor.view.dispatch(pair.ann.editor.state.tr.insertText('by Ann'));
+  pair.bo.editor.commands.undo();
+  expect(linesOf(pair.ann)).toContain('by Ann');
+  expect([0, 3]).toContain(rows());
+});

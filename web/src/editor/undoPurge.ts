@@ -2,10 +2,11 @@
  * Deletes what an undoing takes back, and nothing that somebody else has put into it.
  *
  * An element goes when nothing alive is left in it but what goes too. One that stays keeps its
- * attributes, and its first child when the next one is of another kind: a point of a list is not
- * allowed without its line.
+ * attributes, and what the schema asks for: a point of a list is not allowed without its line, and
+ * an element that is not allowed would be deleted by each editor that shows it.
  */
 import * as Y from 'yjs';
+import { textSchema } from './extensions';
 import { keyOf, setOf, type Id, type Keys } from './undoIds';
 import { isLine } from './undoMoves';
 
@@ -20,31 +21,58 @@ export function deleteIds(transaction: Y.Transaction, ids: readonly Id[]): void 
 /** Deletes the doomed elements under `root` that are not needed any more; says whether there were any. */
 export function purge(transaction: Y.Transaction, root: Y.XmlFragment, doomed: Keys): boolean {
   if (root instanceof Y.XmlText) return false;
-  const purged = childrenOf(root).map((child) => purgeChild(transaction, child, doomed));
-  return purged.includes(true);
+  const children = childrenOf(root);
+  const leaving = children.filter((child) => isLeaving(child, doomed));
+  const areAll = leaving.length > 0 && leaving.length === children.length;
+  for (const { item } of leaving) {
+    if (areAll || isAllowedWithout(root, item)) item.delete(transaction);
+  }
+  const inside = children.filter(({ item }) => !item.deleted);
+  return inside.map((child) => purgeInside(transaction, child, doomed)).includes(true) || areAll;
 }
 
-function purgeChild(transaction: Y.Transaction, child: Child, doomed: Keys): boolean {
-  const { item, type } = child;
-  if (!doomed.has(keyOf(item.id))) {
-    const isHollow = purge(transaction, type, doomed) && childrenOf(type).length === 0;
-    // A list must not be left without a point. A line may be empty.
-    if (isHollow && type instanceof Y.XmlElement && !isLine(type)) item.delete(transaction);
-    return isHollow;
+function purgeInside(transaction: Y.Transaction, { item, type }: Child, doomed: Keys): boolean {
+  const isOurs = doomed.has(keyOf(item.id));
+  // A table that stays keeps its shape: a row with a cell less would be mended by every page.
+  if (isOurs && ['table', 'row'].includes(roleOf(type))) return false;
+  const inside = roleOf(type) === 'table' ? withoutColumns(type, doomed) : doomed;
+  const isHollow = purge(transaction, type, inside) && childrenOf(type).length === 0;
+  // A list must not be left without a point. A line may be empty.
+  if (isHollow && !isOurs && type instanceof Y.XmlElement && !isLine(type)) {
+    item.delete(transaction);
   }
-  if (isNeeded(child, doomed)) purgeKept(transaction, type, doomed);
-  else item.delete(transaction);
   return item.deleted;
 }
 
-function purgeKept(transaction: Y.Transaction, kept: Y.XmlFragment, doomed: Keys): void {
-  const children = childrenOf(kept);
-  children.forEach((child, index) => {
-    const next = children[index + 1];
-    const mustLead = index === 0 && next !== undefined && nameOf(next) !== nameOf(child);
-    if (mustLead && child.type instanceof Y.XmlElement) return;
-    purgeChild(transaction, child, doomed);
-  });
+/** Cells that were added to others' rows go all together, or not at all. */
+function withoutColumns(table: Y.XmlFragment, doomed: Keys): Keys {
+  const rows = childrenOf(table).filter(({ item }) => !doomed.has(keyOf(item.id)));
+  const cells = rows.flatMap(({ type }) => childrenOf(type));
+  const ours = cells.filter(({ item }) => doomed.has(keyOf(item.id)));
+  if (ours.every((cell) => isLeaving(cell, doomed))) return doomed;
+  const staying = new Set(ours.map(({ item }) => keyOf(item.id)));
+  return new Set([...doomed].filter((key) => !staying.has(key)));
+}
+
+function isLeaving(child: Child, doomed: Keys): boolean {
+  return doomed.has(keyOf(child.item.id)) && !isNeeded(child, doomed);
+}
+
+/** Whether the schema allows what is in the parent now, without the item. */
+function isAllowedWithout(parent: Y.XmlFragment, without: Y.Item): boolean {
+  const name = parent instanceof Y.XmlElement ? parent.nodeName : 'doc';
+  let match = textSchema.nodes[name]?.contentMatch ?? null;
+  for (const { item, type } of childrenOf(parent)) {
+    const child = type instanceof Y.XmlElement ? textSchema.nodes[type.nodeName] : undefined;
+    if (item === without || type instanceof Y.XmlText) continue;
+    match = child === undefined ? match : (match?.matchType(child) ?? null);
+  }
+  return match?.validEnd === true;
+}
+
+function roleOf(type: Y.XmlFragment): string {
+  const name = type instanceof Y.XmlElement ? type.nodeName : '';
+  return String(textSchema.nodes[name]?.spec['tableRole'] ?? '');
 }
 
 interface Child {
@@ -65,10 +93,6 @@ function childrenOf(parent: Pick<Y.XmlFragment, '_start'>): Child[] {
 function isNeeded({ item, type }: Child, doomed: Keys): boolean {
   if (type instanceof Y.XmlText) return type.length > 0;
   return !doomed.has(keyOf(item.id)) || childrenOf(type).some((child) => isNeeded(child, doomed));
-}
-
-function nameOf({ type }: Child): string {
-  return type instanceof Y.XmlElement ? type.nodeName : '';
 }
 
 /** Deletes a line that came back empty because others had replaced it, and the list around it. */
