@@ -19,26 +19,34 @@ import { TEXT_NAME } from '../net/gate';
 import { writeDoubled } from './doubledTexts';
 import { Drawing } from './draw';
 import { DrawnMapping } from './drawnMapping';
+import { leastEdits } from './leastEdits';
+import { TextUndo } from './textUndo';
 
 /** Is told, once, that the editor had to be given up; `kept`: all that was typed is in the shared text. */
 export type FaultListener = (error: unknown, kept: boolean) => void;
 
-/** The extension for one editor. */
-export function binding(document: Y.Doc, onFault: FaultListener) {
-  const bound = new Bound(document.getXmlFragment(TEXT_NAME), onFault);
+/** The extension for one editor; `writers` write an edit's structure before the stock binding does. */
+export function binding(
+  document: Y.Doc,
+  onFault: FaultListener,
+  writers: readonly Plugin[] = [leastEdits()],
+) {
+  const text = document.getXmlFragment(TEXT_NAME);
+  const bound = new Bound(text, onFault);
   return Collaboration.extend({
     dispatchTransaction({ transaction, next }) {
       bound.dispatch(this.editor.view, transaction, next);
     },
     addProseMirrorPlugins() {
       bound.mapping.begin(this.editor.schema);
-      // The first, so that it writes before the stock binding does.
-      return [bound.plugin(), ...(this.parent?.() ?? [])];
+      // The first, so that they write before the stock binding does.
+      return [bound.plugin(), ...writers, ...(this.parent?.() ?? [])];
     },
   }).configure({
     document,
     field: TEXT_NAME,
     ySyncOptions: { mapping: bound.mapping },
+    yUndoOptions: { undoManager: new TextUndo(text) },
   });
 }
 

@@ -5,7 +5,8 @@ import { Plugin, Selection } from '@tiptap/pm/state';
 import { expect, test, vi } from 'vitest';
 import type * as Y from 'yjs';
 import type { Writer } from '../testing/editors';
-import { Pages, randomOf } from '../testing/pages';
+import { Pages } from '../testing/pages';
+import { randomFrom } from '../testing/random';
 import {
   documentOf,
   element,
@@ -168,7 +169,7 @@ function typeAtEnd({ editor }: Writer, text: string): void {
 test('two who begin one empty line at once: receiving merges nothing, and no letter is lost or doubled', () => {
   const pages = new Pages(2, documentOf(element('paragraph')));
   const [ann, bo] = pages.writers as [Writer, Writer];
-  const random = randomOf(1);
+  const random = randomFrom(1).below;
   typeAtEnd(ann, 'A');
   typeAtEnd(bo, 'b');
   pages.deliverAll(random);

@@ -8,7 +8,8 @@ import { TableMap } from '@tiptap/pm/tables';
 import { describe, expect, test } from 'vitest';
 import type * as Y from 'yjs';
 import { writerOn, type Writer } from '../testing/editors';
-import { Pages, randomOf } from '../testing/pages';
+import { Pages } from '../testing/pages';
+import { randomFrom } from '../testing/random';
 import { documentOf, element, idsIn, paragraph, receive, stateOf, textIn } from '../testing/shared';
 
 function tableOf(...rows: string[][]): Y.XmlElement {
@@ -49,7 +50,7 @@ test('column by one and row by another at once: three by three, then quiet', () 
   enterCell(bo, 3);
   ann.editor.commands.addColumnAfter();
   bo.editor.commands.addRowAfter();
-  pages.deliverAll(randomOf(1));
+  pages.deliverAll(randomFrom(1).below);
   expect(pages.written).toBe(2);
   for (const page of pages.writers) expect(shownSize(page)).toBe('3×3');
 });
@@ -174,7 +175,7 @@ const COMMANDS = [...ADDING, 'deleteColumn', 'deleteRow'] as const;
 
 /** Random commands on two to four pages, delivered late and in any order. */
 function play(seed: number, commands: readonly (typeof COMMANDS)[number][]) {
-  const random = randomOf(seed);
+  const random = randomFrom(seed).below;
   const pages = new Pages(2 + random(3), twoByTwo());
   const done = { rows: 0, columns: 0, away: 0 };
   for (let step = 0; step < 12; step += 1) {

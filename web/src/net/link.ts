@@ -72,6 +72,8 @@ export interface LinkParts {
   readonly onState: (state: LinkState) => void;
   /** Called each time the server's text has arrived. */
   readonly onSynced: () => void;
+  /** Hears the server's messages that are neither text nor presence. */
+  readonly onStateless: (payload: string) => void;
   /**
    * What we have is of an earlier document of this name, and nothing of it is lost when it is thrown
    * away; `kept` says whether the server keeps it aside. The connection is over.
@@ -117,6 +119,7 @@ export class Link {
       onDisconnect: ({ event }) => this.#disconnected(event),
       onMessage: ({ event }) => this.#received(readFrame(new Uint8Array(event.data))),
       onSynced: () => this.#synced(parts.onSynced),
+      onStateless: ({ payload }) => parts.onStateless(payload),
       onAuthenticated: ({ scope }) => this.#authenticated(scope === 'readonly'),
       onAuthenticationFailed: ({ reason }) => this.#denied(reason),
     });

@@ -62,6 +62,7 @@ export class Note {
   #content: Content = { kind: 'opening' };
   #disposed = false;
   #isCarried = true;
+  readonly #listeners = new Set<(payload: string) => void>();
 
   private constructor(parts: NoteParts) {
     this.#onState = parts.onState;
@@ -91,6 +92,7 @@ export class Note {
       unsent: parts.unsent && note.#gate.outer.store.clients.size > 0,
       onState: (state) => note.#linked(state),
       onSynced: () => note.#gate.open(),
+      onStateless: (payload) => note.#listeners.forEach((listener) => listener(payload)),
       onRetired: (kept) => void note.#retired(parts, kept),
     });
     return note;
@@ -135,6 +137,12 @@ export class Note {
   carried(isCarried: boolean): void {
     this.#isCarried = isCarried;
     this.#tell();
+  }
+
+  /** Hears the server's messages that are neither text nor presence; returns how to stop. */
+  onStateless(listener: (payload: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Tries to reach the server now. */

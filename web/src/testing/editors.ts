@@ -6,6 +6,7 @@ import { binding } from '../editor/binding';
 import { textExtensions } from '../editor/extensions';
 import { followCaret } from '../editor/followCaret';
 import { foreignNodes } from '../editor/foreignNodes';
+import { keys } from '../editor/keys';
 
 /** An editor bound to a replica. */
 export interface Writer {
@@ -13,19 +14,30 @@ export interface Writer {
   readonly document: Y.Doc;
 }
 
-/** Binds an editor. */
+/** Binds an editor, with extensions `besides` the page's. */
 export function writerOn(document: Y.Doc, besides: Extensions = []): Writer {
+  return writerWith(document, [...besides, binding(document, rethrow)]);
+}
+
+/** Binds an editor that writes each edit as the stock binding does. */
+export function stockWriterOn(document: Y.Doc): Writer {
+  return writerWith(document, [binding(document, rethrow, [])]);
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}
+
+function writerWith(document: Y.Doc, more: Extensions): Writer {
   const editor = new Editor({
     element: globalThis.document.createElement('div'),
     injectCSS: false,
     extensions: [
       ...textExtensions,
       followCaret,
-      ...besides,
       foreignNodes,
-      binding(document, (error) => {
-        throw error;
-      }),
+      keys({ editLink: () => undefined, focusTitle: () => undefined }),
+      ...more,
     ],
   });
   // An editor left alive looks at a page that the test run has already taken away.
@@ -59,4 +71,35 @@ export function placeAfter({ editor }: Writer, text: string): number {
   });
   if (found < 0) throw new Error(`the text has no ${text}`);
   return found;
+}
+
+/** Sets the caret `offset` letters into the line that has `text`. */
+export function caretIn(writer: Writer, text: string, offset: number): void {
+  let start = 0;
+  writer.editor.state.doc.descendants((node, position) => {
+    if (node.isTextblock && node.textContent === text) start = position + 1;
+  });
+  writer.editor.commands.setTextSelection(start + offset);
+}
+
+const KEY_CODES: Readonly<Record<string, number>> = {
+  Backspace: 8,
+  Tab: 9,
+  Enter: 13,
+  Delete: 46,
+};
+
+/** Presses a key that the editor handles itself, with the modifiers before it: `Alt-ArrowUp`. */
+export function press(writer: Writer, name: string): boolean {
+  const parts = name.split('-');
+  const key = parts.pop() ?? '';
+  const event = new KeyboardEvent('keydown', {
+    key,
+    keyCode: KEY_CODES[key] ?? 0,
+    altKey: parts.includes('Alt'),
+    ctrlKey: parts.includes('Mod'),
+    shiftKey: parts.includes('Shift'),
+  });
+  const { view } = writer.editor;
+  return view.someProp('handleKeyDown', (handle) => handle(view, event)) === true;
 }

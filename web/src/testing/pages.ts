@@ -2,17 +2,6 @@
 import * as Y from 'yjs';
 import { writerOn, type Writer } from './editors';
 
-/** Random numbers that come back with their seed (mulberry32). */
-export function randomOf(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
-
 /** Pages on one note. What one writes waits until the test delivers it. */
 export class Pages {
   readonly writers: readonly Writer[];

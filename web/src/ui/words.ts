@@ -1,5 +1,6 @@
 /** Every sentence the page says. Short, plain, no exclamation marks; buttons are verbs. */
-import type { ApiFault, LinkLevel } from '../api/links';
+import type { ApiFault } from '../api/call';
+import type { LinkLevel } from '../api/links';
 import type { Denial } from '../net/denial';
 import type { SaveState } from '../net/saveState';
 
@@ -147,6 +148,23 @@ export const words = {
     deviceFailed:
       'This device could not keep the last change. What you write without a connection may be lost when you close the tab.',
     dismiss: 'Dismiss',
+  },
+
+  rescued: {
+    label: 'Text kept aside',
+    text: 'Text was kept aside: somebody removed the line it was in while it was being written.',
+    by: (author: string | null, when: string) => `${author ?? 'Somebody'}, ${when}`,
+    restore: 'Put back',
+    restoreThis: (text: string) => `Put back: ${text}`,
+    restored: 'The text is back in the note.',
+    copy: 'Copy',
+    copyThis: (text: string) => `Copy: ${text}`,
+    copied: 'The text is on the clipboard.',
+    notCopied: 'The text could not be copied.',
+    dismiss: 'Dismiss',
+    dismissThis: (text: string) => `Dismiss: ${text}`,
+    dismissed: 'The text was thrown away.',
+    fault: 'The server could not be asked. The text is still kept; try again.',
   },
 
   access: {
