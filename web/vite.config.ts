@@ -1,4 +1,5 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { fileURLToPath } from 'node:url';
 import type { IndexHtmlTransformContext, Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
@@ -21,7 +22,12 @@ function preloadTags(_html: string, { bundle = {} }: IndexHtmlTransformContext) 
 export default defineConfig({
   plugins: [svelte(), preloadStart],
   // Two copies of yjs in one page stop syncing without a word.
-  resolve: { dedupe: ['yjs', 'y-protocols', 'lib0'] },
+  resolve: {
+    dedupe: ['yjs', 'y-protocols', 'lib0'],
+    alias: {
+      '@tiptap/pm/history': fileURLToPath(new URL('src/editor/noHistory.ts', import.meta.url)),
+    },
+  },
   build: {
     target: 'es2022',
     // Files only: the content security policy names no inline script or style.

@@ -25,11 +25,19 @@ import { TextUndo } from './textUndo';
 /** Is told, once, that the editor had to be given up; `kept`: all that was typed is in the shared text. */
 export type FaultListener = (error: unknown, kept: boolean) => void;
 
-/** The extension for one editor; `writers` write an edit's structure before the stock binding does. */
+/** What a binding may be told besides. */
+export interface BindingParts {
+  /** They write an edit's structure before the stock binding does. */
+  readonly writers?: readonly Plugin[];
+  /** Is told when something could not be undone because the page could not load what does it. */
+  readonly onUndoMissing?: () => void;
+}
+
+/** The extension for one editor. */
 export function binding(
   document: Y.Doc,
   onFault: FaultListener,
-  writers: readonly Plugin[] = [leastEdits()],
+  { writers = [leastEdits()], onUndoMissing = () => undefined }: BindingParts = {},
 ) {
   const text = document.getXmlFragment(TEXT_NAME);
   const bound = new Bound(text, onFault);
@@ -46,7 +54,7 @@ export function binding(
     document,
     field: TEXT_NAME,
     ySyncOptions: { mapping: bound.mapping },
-    yUndoOptions: { undoManager: new TextUndo(text) },
+    yUndoOptions: { undoManager: new TextUndo(text, onUndoMissing) },
   });
 }
 

@@ -24,6 +24,8 @@ export interface EditorParts {
   readonly slash: SlashListener;
   readonly actions: KeyActions;
   readonly onFault: FaultListener;
+  /** Something was to be undone, and what does it could not be loaded. */
+  readonly onUndoMissing: () => void;
   /** Hears whether the shared text has what was typed, each time that this changes. */
   readonly onCarried: (isCarried: boolean) => void;
 }
@@ -52,7 +54,7 @@ export function editorExtensions(parts: EditorParts): Extensions {
   return [
     ...textExtensions,
     foreignNodes,
-    binding(parts.document, parts.onFault),
+    binding(parts.document, parts.onFault, { onUndoMissing: parts.onUndoMissing }),
     Placeholder.configure({ placeholder: words.note.placeholder }),
     followCaret,
     carriedWatch(parts.onCarried),

@@ -9,7 +9,8 @@ import { ySyncPluginKey } from '@tiptap/y-tiptap';
 import * as Y from 'yjs';
 import { without } from './undoIds';
 import { movesOf, type Moves } from './undoMoves';
-import { Reversal, type Note, type Outcome } from './undoReversal';
+import { loadedReversal, loadReversal } from './undoLoading';
+import type { Note, Outcome, Reversal } from './undoReversal';
 
 type StackItem = Y.UndoManager['undoStack'][number];
 type Kind = 'undo' | 'redo';
@@ -21,17 +22,24 @@ const NO_MOVES: Moves = { letters: [], blocks: [] };
 /** The undo manager of one editor. */
 export class TextUndo extends Y.UndoManager {
   readonly #text: Y.XmlFragment;
+  readonly #onMissing: () => void;
   /** What the transaction that ends now has put on a stack. */
   #captured: StackItem | null = null;
   #outcome: Outcome | null = null;
 
-  /** For the edits that the binding makes in `text`. */
-  constructor(text: Y.XmlFragment) {
+  /**
+   * For the edits that the binding makes in `text`.
+   * @param onMissing is told when a step cannot be done because the page could not load what does it
+   */
+  constructor(text: Y.XmlFragment, onMissing: () => void) {
     super(text, {
       trackedOrigins: new Set([ySyncPluginKey]),
       captureTransaction: (transaction) => transaction.meta.get('addToHistory') !== false,
     });
     this.#text = text;
+    this.#onMissing = onMissing;
+    // Fails without a word: the first step tries again.
+    loadReversal().catch(() => undefined);
     this.on('stack-item-added', ({ stackItem }) => (this.#captured = stackItem));
     this.on('stack-item-updated', ({ stackItem }) => (this.#captured = stackItem));
     this.#noteEachCapture();
@@ -80,11 +88,18 @@ export class TextUndo extends Y.UndoManager {
   }
 
   #reverse(kind: Kind): StackItem | null {
+    const reversal = loadedReversal();
+    if (reversal !== null) return this.#reverseBy(reversal, kind);
+    loadReversal().then(() => void this.#reverse(kind), this.#onMissing);
+    return null;
+  }
+
+  #reverseBy(Doing: typeof Reversal, kind: Kind): StackItem | null {
     let reversed: StackItem | null = null;
     try {
       this.doc.transact((transaction) => {
         while (reversed === null && this.#stack(kind).length > 0) {
-          reversed = this.#reverseLast(kind, transaction);
+          reversed = this.#reverseLast(Doing, kind, transaction);
         }
         // Asked by Yjs when it captures the transaction, after its end.
         this.undoing = kind === 'undo';
@@ -99,11 +114,11 @@ export class TextUndo extends Y.UndoManager {
   }
 
   /** Returns the item, or `null` when there was nothing left of it to reverse. */
-  #reverseLast(kind: Kind, transaction: Y.Transaction): StackItem | null {
+  #reverseLast(Doing: typeof Reversal, kind: Kind, transaction: Y.Transaction): StackItem | null {
     const item = this.#stack(kind).pop();
     if (item === undefined) return null;
     const note = noteOf(item) ?? { moves: NO_MOVES, known: new Map<number, number>() };
-    this.#outcome = new Reversal(transaction, this.#text, item, note).run();
+    this.#outcome = new Doing(transaction, this.#text, item, note).run();
     if (!this.#outcome.hasChanged) return null;
     forgetPositions(item);
     this.#tell(kind, item, transaction);

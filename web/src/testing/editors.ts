@@ -7,6 +7,10 @@ import { textExtensions } from '../editor/extensions';
 import { followCaret } from '../editor/followCaret';
 import { foreignNodes } from '../editor/foreignNodes';
 import { keys } from '../editor/keys';
+import { loadReversal } from '../editor/undoLoading';
+
+// An undo of a test does not wait.
+await loadReversal();
 
 /** An editor bound to a replica. */
 export interface Writer {
@@ -21,7 +25,7 @@ export function writerOn(document: Y.Doc, besides: Extensions = []): Writer {
 
 /** Binds an editor that writes each edit as the stock binding does. */
 export function stockWriterOn(document: Y.Doc): Writer {
-  return writerWith(document, [binding(document, rethrow, [])]);
+  return writerWith(document, [binding(document, rethrow, { writers: [] })]);
 }
 
 function rethrow(error: unknown): never {

@@ -3,7 +3,11 @@ import { onTestFinished } from 'vitest';
 import { Awareness } from 'y-protocols/awareness';
 import type * as Y from 'yjs';
 import { createEditor } from '../editor/createEditor';
+import { loadReversal } from '../editor/undoLoading';
 import type { Writer } from './editors';
+
+// An undo of a test does not wait.
+await loadReversal();
 
 /** What an editor told of its end. */
 export interface Fault {
@@ -23,6 +27,7 @@ export function pageOn(document: Y.Doc): Writer & { readonly faults: Fault[] } {
     slash: { show: () => undefined, key: () => false },
     actions: { editLink: () => undefined, focusTitle: () => undefined },
     onCarried: () => undefined,
+    onUndoMissing: () => undefined,
     onFault: (error, kept) => faults.push({ error, kept }),
   });
   onTestFinished(() => {
