@@ -10,7 +10,7 @@ const preloadStart: Plugin = {
 };
 
 function preloadTags(_html: string, { bundle = {} }: IndexHtmlTransformContext) {
-  const start = Object.values(bundle).find((file) => file.name === 'start');
+  const start = Object.values(bundle).find((file) => file.name === 'home');
   const names = start?.type === 'chunk' ? [start.fileName, ...start.imports] : [];
   return names.map((name) => ({
     tag: 'link',
@@ -35,6 +35,17 @@ export default defineConfig({
     cssCodeSplit: true,
     reportCompressedSize: false,
     chunkSizeWarningLimit: 900,
+    rolldownOptions: {
+      output: {
+        // One file for each page: what its dialogs share with it stays in it, and is no file of its own.
+        codeSplitting: {
+          groups: [
+            { name: 'home', test: /\/ui\/(start\.ts|App\.svelte)$/, priority: 2 },
+            { name: 'note', test: /\/ui\/NotePage\.svelte$/, priority: 1 },
+          ],
+        },
+      },
+    },
   },
   server: {
     proxy: {
