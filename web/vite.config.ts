@@ -1,4 +1,5 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { fileURLToPath } from 'node:url';
 import type { IndexHtmlTransformContext, Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
@@ -9,7 +10,7 @@ const preloadStart: Plugin = {
 };
 
 function preloadTags(_html: string, { bundle = {} }: IndexHtmlTransformContext) {
-  const start = Object.values(bundle).find((file) => file.name === 'start');
+  const start = Object.values(bundle).find((file) => file.name === 'home');
   const names = start?.type === 'chunk' ? [start.fileName, ...start.imports] : [];
   return names.map((name) => ({
     tag: 'link',
@@ -21,7 +22,12 @@ function preloadTags(_html: string, { bundle = {} }: IndexHtmlTransformContext) 
 export default defineConfig({
   plugins: [svelte(), preloadStart],
   // Two copies of yjs in one page stop syncing without a word.
-  resolve: { dedupe: ['yjs', 'y-protocols', 'lib0'] },
+  resolve: {
+    dedupe: ['yjs', 'y-protocols', 'lib0'],
+    alias: {
+      '@tiptap/pm/history': fileURLToPath(new URL('src/editor/noHistory.ts', import.meta.url)),
+    },
+  },
   build: {
     target: 'es2022',
     // Files only: the content security policy names no inline script or style.
@@ -29,6 +35,17 @@ export default defineConfig({
     cssCodeSplit: true,
     reportCompressedSize: false,
     chunkSizeWarningLimit: 900,
+    rolldownOptions: {
+      output: {
+        // One file for each page: what its dialogs share with it stays in it, and is no file of its own.
+        codeSplitting: {
+          groups: [
+            { name: 'home', test: /\/ui\/(start\.ts|App\.svelte)$/, priority: 2 },
+            { name: 'note', test: /\/ui\/NotePage\.svelte$/, priority: 1 },
+          ],
+        },
+      },
+    },
   },
   server: {
     proxy: {

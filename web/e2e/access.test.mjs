@@ -335,6 +335,32 @@ test('deleted note says so, and opens again when it has been brought back', asyn
   await context.close();
 });
 
+/* The notice stood at the top of the note, 1,900 pixels above what was read. */
+for (const [width, height] of [
+  [1280, 800],
+  [390, 844],
+]) {
+  test(`notice stands where one reads, far down in a note (${width} × ${height})`, async () => {
+    const id = `far-down-${width}`;
+    const viewport = { width, height };
+    const { context, page } = await openWith(id, tokenFor(id, 'write'), { viewport });
+    await textOf(page).click();
+    for (let line = 0; line < 60; line += 1) await page.keyboard.press('Enter');
+    await page.keyboard.type('here');
+    await expectStatus(page, 'saved');
+    await server.api('DELETE', `documents/${id}`, ADMIN);
+    await expectNotice(page, 'This note was deleted');
+    assert.ok((await page.evaluate(() => scrollY)) > 300);
+    const { top, bottom } = await page
+      .locator('.notice')
+      .evaluate((notice) => notice.getBoundingClientRect().toJSON());
+    assert.ok(top >= 48 && bottom <= height, `the notice is at ${top} to ${bottom}`);
+    await page.getByRole('button', { name: 'Try again' }).click({ trial: true });
+    assert.deepEqual(await axeFindings(page), []);
+    await context.close();
+  });
+}
+
 test('rights that come back open the note again by themselves', async () => {
   const token = tokenFor('back', 'write', { subject: 'cy' });
   const { context, page } = await openWith('back', token);

@@ -1,9 +1,8 @@
 /** Content that the editor does not know is shown and never touched. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HocuspocusProvider, HocuspocusProviderWebsocket } from '@hocuspocus/provider';
-import { WebSocket } from 'ws';
 import * as Y from 'yjs';
+import { cell, paragraph, plainClient as clientOf, table } from './plainClient.mjs';
 import {
   ANN,
   axeFindings,
@@ -17,38 +16,19 @@ import {
 
 const { server, browser } = await startStage();
 
-/** A plain Yjs client in this process; resolves when it has what the server has. */
-function plainClient(name) {
-  const document = new Y.Doc();
-  const socket = new HocuspocusProviderWebsocket({
-    url: `${server.origin.replace('http', 'ws')}/collab`,
-    WebSocketPolyfill: WebSocket,
-  });
-  const provider = new HocuspocusProvider({ name, document, websocketProvider: socket });
-  provider.attach();
-  const stored = () =>
-    new Promise((resolve) => {
-      if (provider.isSynced && provider.unsyncedChanges === 0) resolve();
-      else provider.on('unsyncedChanges', ({ number }) => number === 0 && resolve());
-    });
-  const close = () => {
-    provider.destroy();
-    socket.destroy();
-  };
-  return {
-    document,
-    text: document.getXmlFragment('default'),
-    awareness: provider.awareness,
-    stored,
-    close,
-  };
+const plainClient = (name) => clientOf(server, name);
+
+function picture(alt) {
+  const element = new Y.XmlElement('image');
+  element.setAttribute('src', 'https://example.org/garden.png');
+  element.setAttribute('alt', alt);
+  return element;
 }
 
-function paragraph(text, marks = {}) {
-  const element = new Y.XmlElement('paragraph');
-  const run = new Y.XmlText();
-  run.insert(0, text, marks);
-  element.insert(0, [run]);
+function heading(text, level) {
+  const element = new Y.XmlElement('heading');
+  element.setAttribute('level', level);
+  element.insert(0, [new Y.XmlText(text)]);
   return element;
 }
 
@@ -58,14 +38,35 @@ function callout(text) {
   return element;
 }
 
+/** A line with an object in it, which no editor of this page can show. */
+function lineWithObject(text) {
+  const element = new Y.XmlElement('paragraph');
+  const run = new Y.XmlText(text);
+  element.insert(0, [run]);
+  run.insertEmbed(text.length, { picture: 'x.png' });
+  return element;
+}
+
+/** The identities of all elements, in order: one that is made anew has another. */
+function identities(parent) {
+  return parent.toArray().flatMap((child) => {
+    if (!(child instanceof Y.XmlElement)) return [];
+    const { client, clock } = child._item.id;
+    return [`${child.nodeName} ${client}.${clock}`, ...identities(child)];
+  });
+}
+
 for (const [what, content, seen] of [
-  ['element', () => callout('inside a callout'), 'inside a callout'],
-  ['mark', () => paragraph('under a comment', { comment: { id: 7 } }), 'under a comment'],
+  ['an object in a line', () => lineWithObject('beside an object'), 'beside an object'],
+  ['a text without a line', () => new Y.XmlText('loose'), 'loose'],
 ]) {
-  test(`note with an unknown ${what} is shown read-only and left as it is`, async () => {
-    const id = `foreign-${what}`;
+  test(`note with ${what} is shown read-only and left as it is`, async () => {
+    const id = `foreign-${what.replaceAll(' ', '-')}`;
     const client = plainClient(id);
-    client.text.insert(0, [paragraph('known'), content()]);
+    client.document.transact(() => {
+      client.text.insert(0, [paragraph('known')]);
+      client.text.insert(1, [content()]);
+    });
     client.document.getText('title').insert(0, 'Foreign plan');
     await client.stored();
     const before = Y.encodeStateAsUpdate(client.document);
@@ -90,7 +91,50 @@ for (const [what, content, seen] of [
   });
 }
 
-test('unknown content that arrives while somebody writes stops the editor, and its end starts it again', async () => {
+for (const [what, content, seen] of [
+  ['element', () => callout('inside a callout'), 'inside a callout'],
+  ['mark', () => paragraph('under a comment', { comment: { id: 7 } }), 'under a comment'],
+  ['picture', () => picture('Our garden'), 'A picture that this page cannot edit yet'],
+  ['wide cell', () => table([cell('in a wide cell', 1_000_000)]), 'in a wide cell'],
+  ['heading level', () => heading('no such level', 1e21), 'no such level'],
+]) {
+  test(`note with an unknown ${what} shows it, keeps it, and is written on around it`, async () => {
+    const id = `known-but-for-${what.replaceAll(' ', '-')}`;
+    const client = plainClient(id);
+    client.text.insert(0, [paragraph('before'), content(), paragraph('after')]);
+    await client.stored();
+    const [before, ids] = [client.text.get(1).toString(), identities(client.text)];
+    const state = Y.encodeStateVector(client.document);
+
+    const { context, faults } = await newPerson(browser, ANN);
+    const page = await context.newPage();
+    await openNote(page, server, id);
+    await textOf(page).getByText(seen).first().waitFor();
+    assert.deepEqual(Y.encodeStateVector(client.document), state);
+    assert.deepEqual(await axeFindings(page), []);
+    await textOf(page).locator('p', { hasText: 'after' }).last().click();
+    await page.keyboard.press('End');
+    await page.keyboard.type(' it');
+    await textOf(page).locator('p', { hasText: 'before' }).click();
+    await page.keyboard.press('End');
+    await page.keyboard.type(' it');
+    await expectStatus(page, 'saved');
+    await page.close();
+
+    const witness = plainClient(id);
+    await witness.stored();
+    assert.equal(witness.text.get(0).toString(), '<paragraph>before it</paragraph>');
+    assert.equal(witness.text.get(1).toString(), before);
+    assert.equal(witness.text.get(2).toString(), '<paragraph>after it</paragraph>');
+    assert.deepEqual(identities(witness.text), ids);
+    client.close();
+    witness.close();
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+}
+
+test('unknown content that arrives while somebody writes is shown, and goes by its own author', async () => {
   const { context, faults } = await newPerson(browser, ANN);
   const page = await context.newPage();
   await openNote(page, server, 'arriving');
@@ -100,13 +144,40 @@ test('unknown content that arrives while somebody writes stops the editor, and i
   const client = plainClient('arriving');
   await client.stored();
   client.text.insert(client.text.length, [callout('theirs')]);
-  await page.getByText('This note can only be read here').waitFor();
-  await page.locator('.text', { hasText: 'theirs' }).waitFor();
+  await textOf(page).locator('.unknown', { hasText: 'theirs' }).waitFor();
+  await page.keyboard.type(' again');
+  client.text.get(1).get(0).get(0).insert(6, ' anew');
+  await textOf(page).locator('.unknown', { hasText: 'theirs anew' }).waitFor();
+  await expectStatus(page, 'saved');
   await client.stored();
   assert.equal(
     client.text.toString(),
-    '<paragraph>mine</paragraph><callout><paragraph>theirs</paragraph></callout>',
+    '<paragraph>mine again</paragraph><callout><paragraph>theirs anew</paragraph></callout>',
   );
+
+  client.text.delete(1, 1);
+  await expectLines(page, ['mine again']);
+  client.close();
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test('object that arrives while somebody writes stops the editor, and its end starts it again', async () => {
+  const { context, faults } = await newPerson(browser, ANN);
+  const page = await context.newPage();
+  await openNote(page, server, 'object-arriving');
+  await textOf(page).click();
+  await page.keyboard.type('mine');
+
+  const client = plainClient('object-arriving');
+  await client.stored();
+  client.document.transact(() => {
+    client.text.insert(client.text.length, [lineWithObject('theirs')]);
+  });
+  await page.getByText('This note can only be read here').waitFor();
+  await page.locator('.text', { hasText: 'theirs' }).waitFor();
+  await client.stored();
+  assert.equal(client.text.length, 2);
 
   client.text.delete(1, 1);
   await textOf(page).waitFor();
@@ -117,6 +188,43 @@ test('unknown content that arrives while somebody writes stops the editor, and i
   await expectLines(page, ['mine again']);
   client.close();
   assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test('change that the page fails to draw ends the editor, says so and loses nothing', async () => {
+  const { context } = await newPerson(browser, ANN);
+  const page = await context.newPage();
+  await openNote(page, server, 'not-drawn');
+  await textOf(page).click();
+  await page.keyboard.type('mine');
+  await expectStatus(page, 'saved');
+  // A fault in the view, of a kind that nobody has thought of.
+  await page.evaluate(() => {
+    const make = document.createElement.bind(document);
+    document.createElement = (tag, ...rest) => {
+      if (tag === 'h3') throw new Error('cannot be drawn');
+      return make(tag, ...rest);
+    };
+  });
+  const client = plainClient('not-drawn');
+  await client.stored();
+  client.text.insert(1, [heading('theirs', 3)]);
+  await page.getByText('This page could not show a change').waitFor();
+  await page.locator('.text', { hasText: 'theirs' }).waitFor();
+  assert.equal(await textOf(page).count(), 0);
+  await page.keyboard.type('into nothing');
+  client.text.insert(2, [paragraph('and more')]);
+  await page.locator('.text', { hasText: 'and more' }).waitFor();
+  await expectStatus(page, 'saved');
+  assert.deepEqual(
+    client.text.toArray().map((block) => block.get(0).toString()),
+    ['mine', 'theirs', 'and more'],
+  );
+
+  await page.reload();
+  await textOf(page).waitFor();
+  await expectLines(page, ['mine', 'theirs', 'and more']);
+  client.close();
   await context.close();
 });
 

@@ -23,7 +23,7 @@ function filesOf(chunk, found = new Set()) {
 }
 
 const chunks = output.filter((file) => file.type === 'chunk');
-const named = (ending) => chunks.find((chunk) => chunk.facadeModuleId?.endsWith(ending));
+const named = (ending) => chunks.find((chunk) => chunk.moduleIds.some((id) => id.endsWith(ending)));
 const home = filesOf(named('/ui/start.ts'), filesOf(chunks.find((chunk) => chunk.isEntry)));
 const note = filesOf(named('/NotePage.svelte'));
 const pages = { home, note: new Set([...home, ...note]) };

@@ -1,4 +1,5 @@
 /** Share links, as the server's API has them. Every call carries the token of whoever administers the note. */
+import { call, documentPath, fieldsOf, type Answer } from './call';
 
 /** What a link lets people do. */
 export type LinkLevel = 'read' | 'comment' | 'write';
@@ -20,19 +21,6 @@ export interface NewLink {
   readonly expiresInS: number | null;
   readonly label: string;
 }
-
-/** Why there is no answer. */
-export type ApiFault =
-  | { readonly kind: 'unreachable' }
-  /** The token does not administer the note. */
-  | { readonly kind: 'denied' }
-  /** In the server's own words. */
-  | { readonly kind: 'refused'; readonly detail: string };
-
-/** What came of a call. */
-export type Answer<T> =
-  | { readonly kind: 'ok'; readonly value: T }
-  | { readonly kind: 'failed'; readonly fault: ApiFault };
 
 const LEVELS: readonly LinkLevel[] = ['read', 'comment', 'write'];
 
@@ -63,36 +51,7 @@ export async function revokeLink(linkId: string, token: string): Promise<Answer<
 }
 
 function linksPath(id: string): string {
-  return `/api/v1/documents/${encodeURIComponent(id)}/links`;
-}
-
-async function call(
-  method: string,
-  path: string,
-  token: string,
-  body?: object,
-): Promise<Answer<unknown>> {
-  const request: RequestInit = {
-    method,
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    cache: 'no-store',
-  };
-  if (body !== undefined) request.body = JSON.stringify(body);
-  try {
-    const response = await fetch(path, request);
-    const value: unknown = response.status === 204 ? null : await response.json();
-    if (response.ok) return { kind: 'ok', value };
-    return { kind: 'failed', fault: faultOf(response.status, value) };
-  } catch {
-    // No connection, or an answer that is none of our server's.
-    return { kind: 'failed', fault: { kind: 'unreachable' } };
-  }
-}
-
-function faultOf(status: number, problem: unknown): ApiFault {
-  if (status === 401 || status === 403) return { kind: 'denied' };
-  const { detail } = fieldsOf(problem);
-  return typeof detail === 'string' ? { kind: 'refused', detail } : { kind: 'unreachable' };
+  return documentPath(id, 'links');
 }
 
 /** A link out of the server's list; `null` for one that has ended, and for what cannot be read. */
@@ -110,8 +69,4 @@ function readLink(value: unknown): ShareLink | null {
     createdAtMs: Number(createdAtMs),
     expiresAtMs: expiresAtMs === null ? null : Number(expiresAtMs),
   };
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }

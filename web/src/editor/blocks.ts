@@ -2,6 +2,7 @@
 import type { ChainedCommands, Editor } from '@tiptap/core';
 import { words } from '../ui/words';
 import type { IconName } from '../ui/icons';
+import { keepingListsApart } from './lists';
 
 /** A kind of block, and how to turn the caret's block into it. */
 export interface Block {
@@ -45,7 +46,7 @@ export const blocks: readonly Block[] = [
     label: labels.bulletList,
     icon: 'bulletList',
     keywords: 'unordered points ul',
-    apply: (chain) => chain.toggleBulletList(),
+    apply: (chain) => keepingListsApart(chain.toggleBulletList()),
     isActive: (editor) => editor.isActive('bulletList'),
   },
   {
@@ -61,7 +62,7 @@ export const blocks: readonly Block[] = [
     label: labels.taskList,
     icon: 'taskList',
     keywords: 'todo to do checkbox',
-    apply: (chain) => chain.toggleTaskList(),
+    apply: (chain) => keepingListsApart(chain.toggleTaskList()),
     isActive: (editor) => editor.isActive('taskList'),
   },
   {

@@ -1,16 +1,18 @@
 /** Binds a Tiptap editor to a note's inner replica. */
 import { Editor, type Extensions } from '@tiptap/core';
-import Collaboration from '@tiptap/extension-collaboration';
-import { Placeholder } from '@tiptap/extensions';
+import { Placeholder } from '@tiptap/extensions/placeholder';
 import type { Awareness } from 'y-protocols/awareness';
 import type * as Y from 'yjs';
-import { TEXT_NAME } from '../net/gate';
 import { cursorSender } from '../presence/cursor';
 import { words } from '../ui/words';
+import { binding, type FaultListener } from './binding';
+import { carriedWatch } from './carried';
 import { textExtensions } from './extensions';
 import { followCaret } from './followCaret';
+import { foreignNodes } from './foreignNodes';
 import { keys, type KeyActions } from './keys';
 import { markdownPaste } from './markdownPaste';
+import { pastedValues } from './pastedValues';
 import { slashMenu, type SlashListener } from './slash';
 
 /** What the editor is made of besides its text. */
@@ -21,6 +23,11 @@ export interface EditorParts {
   readonly label: string;
   readonly slash: SlashListener;
   readonly actions: KeyActions;
+  readonly onFault: FaultListener;
+  /** Something was to be undone, and what does it could not be loaded. */
+  readonly onUndoMissing: () => void;
+  /** Hears whether the shared text has what was typed, each time that this changes. */
+  readonly onCarried: (isCarried: boolean) => void;
 }
 
 /** Makes the editor; `destroy()` of it unbinds. Making it writes nothing to the document. */
@@ -42,16 +49,20 @@ export function labelled(label: string): Record<string, string> {
   return { role: 'textbox', 'aria-multiline': 'true', 'aria-label': label };
 }
 
-function editorExtensions(parts: EditorParts): Extensions {
+/** All of the page's extensions. */
+export function editorExtensions(parts: EditorParts): Extensions {
   return [
     ...textExtensions,
-    Collaboration.configure({ document: parts.document, field: TEXT_NAME }),
+    foreignNodes,
+    binding(parts.document, parts.onFault, { onUndoMissing: parts.onUndoMissing }),
     Placeholder.configure({ placeholder: words.note.placeholder }),
     followCaret,
+    carriedWatch(parts.onCarried),
     cursorSender(parts.awareness),
     slashMenu(parts.slash),
     keys(parts.actions),
     markdownPaste,
+    pastedValues,
   ];
 }
 

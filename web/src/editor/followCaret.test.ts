@@ -1,20 +1,13 @@
 // @vitest-environment jsdom
 import { expect, test } from 'vitest';
 import { connectedDocuments } from '../testing/documents';
-import { linesOf, writerOn, type Writer } from '../testing/editors';
+import { around, linesOf, writerOn, type Writer } from '../testing/editors';
 
 function pair(text: string): [Writer, Writer] {
   const [a, b] = connectedDocuments();
   const writers: [Writer, Writer] = [writerOn(a), writerOn(b)];
   writers[0].editor.commands.setContent(text);
   return writers;
-}
-
-/** The caret's line, with a bar where the caret is. */
-function around(writer: Writer): string {
-  const { $head } = writer.editor.state.selection;
-  const text = $head.parent.textContent;
-  return `${text.slice(0, $head.parentOffset)}|${text.slice($head.parentOffset)}`;
 }
 
 /*

@@ -1,100 +1,86 @@
 /**
- * Keeps the caret beside its text when somebody else splits the paragraph in front of it.
+ * Keeps caret, selection and view at their text while others change it.
  *
- * In the shared text a split takes the end of a paragraph away and puts a copy of it into a new
- * one, so a caret in that end falls back to where the split was. After a change by others, this
- * looks whether the caret fell to the end of its block and the characters that stood around it
- * now stand in the block below, which was not there before; then the caret goes there.
- * Known upstream as tiptap #7213.
+ * The binding shows each change of others by replacing the whole document, and knows a selection
+ * only as two places. A place in a line that was split or became a heading is lost to it, selected
+ * cells become a caret, and a style that was switched on for the next letter is off again. So after
+ * such a change this plugin says where the selection is. Known upstream as tiptap #7213.
+ *
+ * An undo is left to the binding, which knows where the caret was when the undone was done.
  */
 import { Extension } from '@tiptap/core';
-import type { Node, ResolvedPos } from '@tiptap/pm/model';
-import { Plugin, TextSelection, type EditorState, type Transaction } from '@tiptap/pm/state';
+import { Plugin, type EditorState, type Selection, type Transaction } from '@tiptap/pm/state';
+import type { EditorView } from '@tiptap/pm/view';
 import { ySyncPluginKey } from '@tiptap/y-tiptap';
+import type * as Y from 'yjs';
+import { followedSelection } from './followedSelection';
+import { SharedMoment } from './sharedMoment';
+import { steadyView } from './steadyView';
 
-const CONTEXT_LENGTH = 20;
-/** Stands for anything in a line that is not text, so that offsets stay positions. */
-const OBJECT = '\uFFFC';
+interface Change {
+  readonly isChangeOrigin?: boolean;
+  readonly isUndoRedoOperation?: boolean;
+}
 
 /** The extension. */
 export const followCaret = Extension.create({
   name: 'followCaret',
-  addProseMirrorPlugins: () => [new Plugin({ appendTransaction: follow })],
+  addProseMirrorPlugins: () => [followPlugin(), steadyView()],
 });
+
+function followPlugin(): Plugin {
+  let moment: SharedMoment | null = null;
+  return new Plugin({
+    view: (view) => watchShared(view, (next) => (moment = next)),
+    appendTransaction: (transactions, before, after) =>
+      moment === null ? null : follow(transactions, before, after, moment),
+  });
+}
+
+/** Tells the transaction that is being observed, as long as its deletions can be read. */
+function watchShared(view: EditorView, tell: (moment: SharedMoment | null) => void) {
+  const sync = ySyncPluginKey.getState(view.state);
+  const text: Y.XmlFragment | undefined = sync?.type;
+  const begin = (transaction: Y.Transaction) => {
+    if (text !== undefined) tell(new SharedMoment(text, transaction));
+  };
+  const end = () => tell(null);
+  text?.doc?.on('beforeObserverCalls', begin);
+  text?.doc?.on('afterTransaction', end);
+  return {
+    destroy: () => {
+      text?.doc?.off('beforeObserverCalls', begin);
+      text?.doc?.off('afterTransaction', end);
+    },
+  };
+}
 
 function follow(
   transactions: readonly Transaction[],
   before: EditorState,
   after: EditorState,
+  moment: SharedMoment,
 ): Transaction | null {
-  const isRemote = transactions.some((transaction) => {
-    const change: { isChangeOrigin?: boolean } | undefined = transaction.getMeta(ySyncPluginKey);
-    return transaction.docChanged && change?.isChangeOrigin === true;
-  });
-  if (!isRemote || !(after.selection instanceof TextSelection)) return null;
-  const anchor = followed(before.selection.$anchor, after.selection.$anchor);
-  const head = followed(before.selection.$head, after.selection.$head);
-  if (anchor === after.selection.anchor && head === after.selection.head) return null;
-  const selection = TextSelection.create(after.doc, anchor, head);
-  return after.tr.setSelection(selection).setMeta('addToHistory', false);
-}
-
-/** Where the position belongs now: `now`, or its text's place in the block below. */
-function followed(then: ResolvedPos, now: ResolvedPos): number {
-  const fellToEnd = now.parent.isTextblock && now.parentOffset === now.parent.content.size;
-  if (!fellToEnd || !then.parent.isTextblock) return now.pos;
-  const below = nextTextblock(now);
-  if (below === null || below.text === nextTextblock(then)?.text) return now.pos;
-  const context = contextOf(then);
-  const offset = bestOffset(context, below.text);
-  const stays = likeness(context, lineOf(now.parent), now.parentOffset);
-  return likeness(context, below.text, offset) > stays ? below.start + offset : now.pos;
-}
-
-interface Context {
-  readonly before: string;
-  readonly after: string;
-}
-
-function contextOf(position: ResolvedPos): Context {
-  const line = lineOf(position.parent);
-  const at = position.parentOffset;
-  return {
-    before: line.slice(Math.max(0, at - CONTEXT_LENGTH), at),
-    after: line.slice(at, at + CONTEXT_LENGTH),
-  };
-}
-
-function lineOf(block: Node): string {
-  return block.textBetween(0, block.content.size, undefined, OBJECT);
-}
-
-function nextTextblock(position: ResolvedPos): { start: number; text: string } | null {
-  let found: { start: number; text: string } | null = null;
-  const { doc } = position;
-  doc.nodesBetween(position.after(), doc.content.size, (node, at) => {
-    if (found === null && node.isTextblock) found = { start: at + 1, text: lineOf(node) };
-    return found === null;
-  });
-  return found;
-}
-
-function bestOffset(context: Context, line: string): number {
-  let best = 0;
-  for (let offset = 1; offset <= line.length; offset += 1) {
-    if (likeness(context, line, offset) > likeness(context, line, best)) best = offset;
+  const at = transactions.findIndex(isOfOthers);
+  const remote = transactions[at];
+  if (remote === undefined) return null;
+  let selection: Selection | null = followedSelection(before.selection, moment, remote.doc);
+  for (const { doc, mapping } of transactions.slice(at + 1)) {
+    selection = selection?.map(doc, mapping) ?? null;
   }
-  return best;
+  const isMoved = selection !== null && !selection.eq(after.selection);
+  if (!isMoved && before.storedMarks === null) return null;
+  // Said to be part of the change that it follows, or the step that undo takes back would end here.
+  const own = after.tr.setMeta('addToHistory', false).setMeta(ySyncPluginKey, {
+    isChangeOrigin: true,
+  });
+  if (selection !== null && isMoved) own.setSelection(selection);
+  return own.setStoredMarks(before.storedMarks);
 }
 
-/** How many characters of the context stand around `offset`. */
-function likeness(context: Context, line: string, offset: number): number {
-  let before = 0;
-  const { length } = context.before;
-  while (before < length && context.before[length - 1 - before] === line[offset - 1 - before]) {
-    before += 1;
-  }
-  let after = 0;
-  while (after < context.after.length && context.after[after] === line[offset + after]) after += 1;
-  return before + after;
+function isOfOthers(transaction: Transaction): boolean {
+  const change: Change | undefined = transaction.getMeta(ySyncPluginKey);
+  return (
+    transaction.docChanged && change?.isChangeOrigin === true && change.isUndoRedoOperation !== true
+  );
 }

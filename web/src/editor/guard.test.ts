@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import * as Y from 'yjs';
 import { TEXT_NAME } from '../net/gate';
-import { textSchema } from './extensions';
 import { createGuard } from './guard';
 
-const guard = createGuard(textSchema);
+const guard = createGuard();
 
 function newText(): Y.XmlFragment {
   return new Y.Doc().getXmlFragment(TEXT_NAME);
@@ -51,35 +50,51 @@ describe('all of the text', () => {
   });
 
   test.each<[string, Y.XmlElement | Y.XmlText, string[]]>([
-    ['unknown element', element('callout', {}, paragraph('kept')), ['callout']],
-    [
-      'unknown element inside a known one',
-      element('blockquote', {}, element('callout')),
-      ['callout'],
-    ],
-    ['unknown mark', paragraph('commented', { comment: { id: 1 } }), ['comment']],
-    [
-      'unknown attribute with a value',
-      element('paragraph', { textAlign: 'right' }),
-      ['paragraph.textAlign'],
-    ],
-    [
-      'unknown attribute of a mark',
-      paragraph('a', { link: { href: '/', ping: '/x' } }),
-      ['link.ping'],
-    ],
+    ['unknown element', element('callout', {}, paragraph('kept')), []],
+    ['unknown element inside a known one', element('blockquote', {}, element('callout')), []],
+    ['unknown mark', paragraph('commented', { comment: { id: 1 } }), []],
+    ['unknown attribute with a value', element('paragraph', { textAlign: 'right' }), []],
+    ['unknown attribute of a mark', paragraph('a', { link: { href: '/', ping: '/x' } }), []],
+    ['odd value', element('heading', { level: 1e21 }, words('x')), []],
+    ['arrangement that the schema has not', element('bulletList', {}, paragraph('kept')), []],
+    ['mark where it may not be', element('codeBlock', {}, words('x', { bold: {} })), []],
+    ['element that may not stand alone', element('listItem', {}, paragraph('x')), []],
     ['text without a block', words('loose'), ['text']],
-    [
-      'arrangement that would be deleted with its text',
-      element('bulletList', {}, paragraph('lost')),
-      ['bulletList'],
-    ],
-    ['mark where it may not be', element('codeBlock', {}, words('x', { bold: {} })), ['codeBlock']],
-    ['element that may not stand alone', element('listItem', {}, paragraph('x')), ['listItem']],
-  ])('%s is foreign', (_case, content, names) => {
+  ])('%s is drawn, or kept out', (_case, content, names) => {
     const text = newText();
     text.insert(0, [content]);
     expect(guard.all(text)).toEqual(names);
+  });
+
+  test('other shared types among elements and values are foreign', () => {
+    const text = newText();
+    const block = element('paragraph');
+    text.insert(0, [block]);
+    block.insert(0, [new Y.XmlHook('hook') as unknown as Y.XmlElement]);
+    block.setAttribute('data', new Y.Map() as unknown as string);
+    expect(guard.all(text)).toEqual(['paragraph.data', 'unknown']);
+  });
+
+  test('attributes of a text are foreign', () => {
+    const text = newText();
+    const run = words('x');
+    text.insert(0, [element('paragraph', {}, run)]);
+    run.setAttribute('format', 1);
+    expect(guard.all(text)).toEqual(['text.format']);
+  });
+
+  test('elements deeper than a view can draw are foreign, however deep', () => {
+    const text = newText();
+    let inner = paragraph('x');
+    text.doc?.transact(() => {
+      text.insert(0, [inner]);
+      for (let depth = 0; depth < 5000; depth += 1) {
+        const next = element('blockquote');
+        inner.insert(0, [next]);
+        inner = next;
+      }
+    });
+    expect(guard.all(text)).toEqual(['depth']);
   });
 
   test('embedded object is foreign', () => {
@@ -135,22 +150,26 @@ describe('what a transaction touched', () => {
     expect(touched(text, () => run.insert(5, ' world'))).toEqual([]);
   });
 
-  test('unknown mark on old text is found', () => {
+  test('object in old text is found', () => {
     const { text, run } = withParagraph();
-    expect(touched(text, () => run.format(0, 5, { comment: {} }))).toEqual(['comment']);
+    expect(touched(text, () => run.insertEmbed(2, { image: 'x.png' }))).toEqual(['embed']);
   });
 
-  test('unknown element deep in new content is found', () => {
+  test('object deep in new content is found', () => {
     const { text } = withParagraph();
-    const quote = element('blockquote', {}, element('callout', {}, paragraph('x')));
-    expect(touched(text, () => text.insert(1, [quote]))).toEqual(['callout']);
+    const run = words('x');
+    const quote = element('blockquote', {}, element('callout', {}, element('paragraph', {}, run)));
+    const change = () => {
+      text.insert(1, [quote]);
+      run.insertEmbed(0, {});
+    };
+    expect(touched(text, change)).toEqual(['embed']);
   });
 
-  test('unknown attribute set on an old element is found', () => {
+  test('shared type as a value of an old element is found', () => {
     const { text, block } = withParagraph();
-    expect(touched(text, () => block.setAttribute('textAlign', 'right'))).toEqual([
-      'paragraph.textAlign',
-    ]);
+    const change = () => block.setAttribute('data', new Y.Map() as unknown as string);
+    expect(touched(text, change)).toEqual(['paragraph.data']);
   });
 
   test('change outside the text is not looked at', () => {
@@ -161,7 +180,7 @@ describe('what a transaction touched', () => {
   test('change in what is deleted in the same breath is not looked at', () => {
     const { text, block, run } = withParagraph();
     const change = () => {
-      run.format(0, 5, { comment: {} });
+      run.insertEmbed(0, {});
       text.delete(text.toArray().indexOf(block), 1);
     };
     expect(touched(text, change)).toEqual([]);

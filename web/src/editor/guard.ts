@@ -1,28 +1,21 @@
 /**
- * Finds what the editor's schema would not keep, before the editor sees it.
+ * Finds what the editor cannot even show, before the editor sees it.
  *
- * The binding turns each shared element into an editor node; what it cannot turn it deletes from
- * the shared document, with all the text in it. This module walks the same path without touching
- * anything. Foreign are: unknown elements and marks, unknown attributes that hold a value (the
- * binding drops them at the next edit), embedded objects, and known elements in an arrangement
- * that the schema does not allow. One exception: a misfit without any text, such as a list whose
- * last two items two people deleted at the same time. Its removal is the binding's normal repair
- * and loses nothing.
+ * `draw.ts` makes a node of any element, with any values, and of any text. Nothing can be made of
+ * text outside a block, of an object within a text, of other shared types inside of elements, and
+ * of elements deeper than a view can draw. With these the note is shown by `readOnlyView.ts` only.
  */
-import type { Node as TextNode, NodeType, Schema } from '@tiptap/pm/model';
 import * as Y from 'yjs';
 import type { Guard } from '../net/gate';
 
-/** The binding's own name for its history colouring; never stored by it as a mark. */
-const BINDING_MARK = 'ychange';
-/** Marks that may overlap themselves are stored as their name, two dashes and a hash. */
-const HASHED_MARK = /^(.*)--[a-zA-Z0-9+/=]{8}$/;
+/** Deeper than people nest; browsers and editors walk down the text by recursion. */
+const DEPTH_MAX = 200;
 
-/** The guard for a schema. */
-export function createGuard(schema: Schema): Guard {
+/** The guard. */
+export function createGuard(): Guard {
   return {
-    all: (text) => inspect(schema, [text]),
-    touched: (text, transaction) => inspect(schema, owners(text, transaction)),
+    all: (text) => inspect([text]),
+    touched: (text, transaction) => inspect(owners(text, transaction)),
   };
 }
 
@@ -31,125 +24,72 @@ function owners(text: Y.XmlFragment, transaction: Y.Transaction): ReadonlySet<un
   const found = new Set<unknown>();
   for (const type of transaction.changed.keys()) {
     const owner = type instanceof Y.XmlText ? type.parent : type;
-    if (owner !== null && isPartOf(owner, text)) found.add(owner);
+    if (owner !== null && depthIn(text, owner) !== null) found.add(owner);
   }
   return found;
 }
 
-function isPartOf(type: unknown, text: Y.XmlFragment): boolean {
+/** How deep a type is in the text; `null` when it is no part of it, or no more. */
+function depthIn(text: Y.XmlFragment, type: unknown): number | null {
   let current: unknown = type;
-  while (current instanceof Y.AbstractType) {
-    if (current === text) return true;
-    if (current._item === null || current._item.deleted) return false;
+  for (let depth = 0; current instanceof Y.AbstractType; depth += 1) {
+    if (current === text) return depth;
+    if (current._item === null || current._item.deleted) return null;
     current = current.parent;
   }
-  return false;
+  return null;
 }
 
-function inspect(schema: Schema, parts: Iterable<unknown>): readonly string[] {
-  const walk = new Walk(schema);
-  for (const part of parts) walk.part(part);
-  return [...walk.foreign].sort();
+function inspect(parts: Iterable<unknown>): readonly string[] {
+  const foreign = new Set<string>();
+  for (const part of parts) inspectPart(part, foreign);
+  return [...foreign].sort();
 }
 
-/** One walk over some elements, collecting names. */
-class Walk {
-  readonly foreign = new Set<string>();
-  readonly #schema: Schema;
-
-  constructor(schema: Schema) {
-    this.#schema = schema;
-  }
-
-  part(part: unknown): void {
-    // An element is a fragment too, for Yjs: ask for the narrower one first.
-    if (part instanceof Y.XmlElement) this.#element(part);
-    else if (part instanceof Y.XmlFragment) this.#root(part);
-    else this.foreign.add('unknown');
-  }
-
-  #root(text: Y.XmlFragment): void {
-    const children: TextNode[] = [];
-    for (const child of text.toArray() as unknown[]) {
-      if (child instanceof Y.XmlElement) children.push(...this.#element(child));
-      else this.foreign.add('text');
-    }
-    const type = this.#schema.topNodeType;
-    for (const child of children) {
-      if (type.contentMatch.matchType(child.type) === null) this.foreign.add(child.type.name);
+/** Without recursion: somebody else decides how deep it is. */
+function inspectPart(part: unknown, foreign: Set<string>): void {
+  const waiting: [type: unknown, depth: number][] = [[part, depthOf(part)]];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const [type, depth] = next;
+    if (type instanceof Y.XmlText) inspectText(type, foreign);
+    else if (!(type instanceof Y.XmlFragment)) foreign.add('unknown');
+    else if (depth > DEPTH_MAX) foreign.add('depth');
+    else {
+      if (type instanceof Y.XmlElement) inspectValues(type, foreign);
+      const children = type.toArray() as unknown[];
+      const isRoot = !(type instanceof Y.XmlElement);
+      const fitting = isRoot ? children.filter(isElement) : children;
+      if (fitting.length < children.length) foreign.add('text');
+      for (const child of fitting) waiting.push([child, depth + 1]);
     }
   }
+}
 
-  /** The node that the binding would make: one, or none when it would be removed without loss. */
-  #element(element: Y.XmlElement): TextNode[] {
-    const type = this.#schema.nodes[element.nodeName];
-    if (type === undefined) {
-      this.foreign.add(element.nodeName);
-      return [];
-    }
-    const attributes: Record<string, unknown> = element.getAttributes();
-    this.#attributes(element.nodeName, type.spec.attrs, attributes);
-    const children = (element.toArray() as unknown[]).flatMap((child) => this.#child(child));
-    return this.#assemble(type, attributes, children);
+function depthOf(type: unknown): number {
+  let depth = 0;
+  for (let at = type; at instanceof Y.AbstractType && at._item !== null; depth += 1) at = at.parent;
+  return depth;
+}
+
+function isElement(child: unknown): boolean {
+  return child instanceof Y.XmlElement;
+}
+
+function inspectText(text: Y.XmlText, foreign: Set<string>): void {
+  const runs = text.toDelta() as { insert: unknown }[];
+  if (runs.some(({ insert }) => typeof insert !== 'string')) foreign.add('embed');
+  // The binding makes a text anew when it moves, and knows nothing of attributes on it.
+  for (const [name, value] of Object.entries(text.getAttributes() as object)) {
+    if (value !== null && value !== undefined) foreign.add(`text.${name}`);
   }
+}
 
-  #child(child: unknown): TextNode[] {
-    if (child instanceof Y.XmlElement) return this.#element(child);
-    if (child instanceof Y.XmlText) return this.#text(child);
-    this.foreign.add('unknown');
-    return [];
-  }
-
-  #assemble(type: NodeType, attributes: Record<string, unknown>, children: TextNode[]): TextNode[] {
-    try {
-      return [type.createChecked(attributes, children)];
-    } catch {
-      if (children.some((child) => child.isText || child.textContent !== '')) {
-        this.foreign.add(type.name);
-      }
-      return [];
-    }
-  }
-
-  #text(text: Y.XmlText): TextNode[] {
-    const nodes: TextNode[] = [];
-    for (const run of text.toDelta() as {
-      insert: unknown;
-      attributes?: Record<string, unknown>;
-    }[]) {
-      if (typeof run.insert !== 'string') {
-        this.foreign.add('embed');
-        continue;
-      }
-      const marks = Object.entries(run.attributes ?? {}).flatMap(([name, value]) =>
-        this.#mark(name, value),
-      );
-      nodes.push(this.#schema.text(run.insert, marks));
-    }
-    return nodes;
-  }
-
-  #mark(storedName: string, value: unknown) {
-    const name = HASHED_MARK.exec(storedName)?.[1] ?? storedName;
-    if (name === BINDING_MARK) return [];
-    const type = this.#schema.marks[name];
-    if (type === undefined) {
-      this.foreign.add(name);
-      return [];
-    }
-    const attributes = typeof value === 'object' && value !== null ? { ...value } : {};
-    this.#attributes(name, type.spec.attrs, attributes);
-    return [type.create(attributes)];
-  }
-
-  #attributes(
-    owner: string,
-    known: Record<string, unknown> | undefined,
-    stored: Record<string, unknown>,
-  ): void {
-    for (const [name, value] of Object.entries(stored)) {
-      const isKnown = name === BINDING_MARK || (known !== undefined && name in known);
-      if (!isKnown && value !== null && value !== undefined) this.foreign.add(`${owner}.${name}`);
+/** A shared type as a value would be taken out of the document when its element is made anew. */
+function inspectValues(element: Y.XmlElement, foreign: Set<string>): void {
+  const values: Record<string, unknown> = element.getAttributes();
+  for (const [name, value] of Object.entries(values)) {
+    if (value instanceof Y.AbstractType || value instanceof Y.Doc) {
+      foreign.add(`${element.nodeName}.${name}`);
     }
   }
 }

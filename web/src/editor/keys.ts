@@ -1,6 +1,7 @@
-/** The keys that the stock extensions do not bind. */
+/** The keys that the stock extensions do not bind, or bind to more than is wanted. */
 import { Extension, type Editor } from '@tiptap/core';
 import { Plugin, TextSelection, type EditorState, type Transaction } from '@tiptap/pm/state';
+import { keepingListsApart } from './lists';
 
 /** What the page does when a key asks for something outside the text. */
 export interface KeyActions {
@@ -21,6 +22,8 @@ export function keys(actions: KeyActions): Extension {
         },
         'Mod-Shift-x': () => this.editor.commands.toggleStrike(),
         'Mod-Enter': () => tickTask(this.editor),
+        'Mod-Shift-8': () => keepingListsApart(this.editor.chain().toggleBulletList()).run(),
+        'Mod-Shift-9': () => keepingListsApart(this.editor.chain().toggleTaskList()).run(),
         'Alt-ArrowUp': () => moveBlock(this.editor, -1),
         'Alt-ArrowDown': () => moveBlock(this.editor, 1),
         ArrowUp: () => leaveUpwards(this.editor, actions),

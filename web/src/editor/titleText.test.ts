@@ -1,54 +1,71 @@
 import { expect, test } from 'vitest';
-import { connectedDocuments } from '../testing/documents';
 import * as Y from 'yjs';
-import { difference, firstLine, TitleText } from './titleText';
+import { connectedDocuments } from '../testing/documents';
+import type { Change } from './fieldText';
+import { firstLine, fitting, onOneLine, TitleText } from './titleText';
 
-test.each([
-  ['plan', 'plans', { at: 4, removed: 0, inserted: 's' }],
-  ['plan', 'pan', { at: 1, removed: 1, inserted: '' }],
-  ['', 'x', { at: 0, removed: 0, inserted: 'x' }],
-  ['aaa', 'aa', { at: 2, removed: 1, inserted: '' }],
-  // The two faces share their first half: a difference of halves would tear them apart.
-  ['a😀b', 'a😁b', { at: 1, removed: 2, inserted: '😁' }],
-])('difference from %j to %j', (before, after, expected) => {
-  expect(difference(before, after)).toEqual(expected);
-});
+/** A title with a field that nobody looks at, to type into. */
+function titled(document: Y.Doc): { title: TitleText; type: (change: Partial<Change>) => void } {
+  const title = new TitleText(document);
+  const field = title.inField(() => undefined);
+  const type = (change: Partial<Change>) => {
+    field.type({ at: title.value.length, removed: 0, inserted: '', ...change });
+  };
+  return { title, type };
+}
 
 test('two people change different ends and both stay', () => {
   const [a, b] = connectedDocuments();
-  const [ann, bo] = [new TitleText(a), new TitleText(b)];
-  ann.set('Garden');
-  bo.set('Our Garden');
-  ann.set('Our Garden plan');
-  expect(bo.value).toBe('Our Garden plan');
+  const [ann, bo] = [titled(a), titled(b)];
+  ann.type({ inserted: 'Garden' });
+  bo.type({ at: 0, inserted: 'Our ' });
+  ann.type({ inserted: ' plan' });
+  expect(bo.title.value).toBe('Our Garden plan');
 });
 
 test('undo takes back only what was typed here', () => {
   const [a, b] = connectedDocuments();
-  const [ann, bo] = [new TitleText(a), new TitleText(b)];
-  bo.set('Garden');
-  ann.set('Garden plan');
-  ann.undo();
-  expect(ann.value).toBe('Garden');
-  ann.redo();
-  expect(bo.value).toBe('Garden plan');
+  const [ann, bo] = [titled(a), titled(b)];
+  bo.type({ inserted: 'Garden' });
+  ann.type({ inserted: ' plan' });
+  ann.title.undo();
+  expect(ann.title.value).toBe('Garden');
+  ann.title.redo();
+  expect(bo.title.value).toBe('Garden plan');
 });
 
-test('title is one line', () => {
-  const [a] = connectedDocuments();
-  expect(new TitleText(a).set('one\ntwo')).toBe('one two');
+test.each([
+  ['one\ntwo', 'one two'],
+  ['one\r\n\r\ntwo\u2028three', 'one two three'],
+  // Spaces that people chose, and that a list of "all white space" would flatten.
+  ['東京\u3000大阪', '東京\u3000大阪'],
+  ['10\u00a0kg\u202f%  two', '10\u00a0kg\u202f%  two'],
+])('title is one line: %j', (text, line) => {
+  expect(onOneLine(text)).toBe(line);
 });
 
-test('only changes from elsewhere are shown', () => {
+test.each([
+  ['all there is room for', 'plan', 296, 'plan'],
+  ['no more than that', 'plan', 298, 'pl'],
+  ['nothing when it is full', 'x', 300, ''],
+  ['nothing when others have gone over it', 'x', 321, ''],
+  ['no half of a pair', 'a😀', 298, 'a'],
+  ['no part of a family', 'a👨‍👩‍👧', 295, 'a'],
+  ['no letter without its accent', 'e\u0301', 299, ''],
+])('a title takes %s', (_case, wanted, length, taken) => {
+  expect(fitting(wanted, length)).toBe(taken);
+});
+
+test('changes are told, whoever makes them', () => {
   const [a, b] = connectedDocuments();
-  const [ann, bo] = [new TitleText(a), new TitleText(b)];
+  const [ann, bo] = [titled(a), titled(b)];
   const shown: string[] = [];
-  const stop = ann.onRemote((title) => shown.push(title));
-  ann.set('mine');
-  bo.set('mine too');
+  const stop = ann.title.onChange((title) => shown.push(title));
+  ann.type({ inserted: 'mine' });
+  bo.type({ inserted: ' too' });
   stop();
-  bo.set('later');
-  expect(shown).toEqual(['mine too']);
+  bo.type({ inserted: ' later' });
+  expect(shown).toEqual(['mine', 'mine too']);
 });
 
 test('note without a title goes by its first words, without their formatting', () => {

@@ -3,9 +3,11 @@
  * different ends of it both keep their letters; editors that do not know it leave it alone.
  */
 import * as Y from 'yjs';
+import { FieldText, type Change } from './fieldText';
 
 const TITLE_NAME = 'title';
-const TITLE_LENGTH_MAX = 300;
+/** What one person may type; two who write at once may go over it, and nothing of theirs is cut. */
+export const TITLE_LENGTH_MAX = 300;
 const FIRST_LINE_LENGTH_MAX = 60;
 const ORIGIN = 'title field';
 
@@ -35,6 +37,26 @@ function plainText(run: unknown): string {
   return delta.map(({ insert }) => (typeof insert === 'string' ? insert : '')).join('');
 }
 
+/** A line holds no breaks; every other kind of space stays what it is. */
+export function onOneLine(text: string): string {
+  return text.replace(/[\n\v\f\r\u0085\u2028\u2029]+/g, ' ');
+}
+
+/**
+ * As much of `wanted` as a title that has `length` units besides has room for. Whole letters only:
+ * what is built of several characters is taken or left as one.
+ */
+export function fitting(wanted: string, length: number): string {
+  const room = TITLE_LENGTH_MAX - length;
+  if (wanted.length <= room) return wanted;
+  let taken = '';
+  for (const { segment } of new Intl.Segmenter().segment(wanted)) {
+    if (taken.length + segment.length > room) break;
+    taken += segment;
+  }
+  return taken;
+}
+
 /** One note's title. */
 export class TitleText {
   readonly #text: Y.Text;
@@ -50,24 +72,21 @@ export class TitleText {
     return this.#text.toString();
   }
 
-  /** Calls `show` at every change by others or by undo; returns how to stop. */
-  onRemote(show: (title: string) => void): () => void {
-    const listen = (_event: Y.YTextEvent, transaction: Y.Transaction) => {
-      if (transaction.origin !== ORIGIN) show(this.value);
-    };
+  /** Calls `show` at every change, whoever made it; returns how to stop. */
+  onChange(show: (title: string) => void): () => void {
+    const listen = () => show(this.value);
     this.#text.observe(listen);
     return () => this.#text.unobserve(listen);
   }
 
-  /** Makes the title what the field says, by the smallest change. Returns what it has become. */
-  set(wanted: string): string {
-    const next = wanted.replace(/\s+/g, ' ').slice(0, TITLE_LENGTH_MAX);
-    const { at, removed, inserted } = difference(this.value, next);
-    this.#text.doc?.transact(() => {
-      if (removed > 0) this.#text.delete(at, removed);
-      if (inserted !== '') this.#text.insert(at, inserted);
-    }, ORIGIN);
-    return next;
+  /** The letters of a field that shows the title; to be disposed of by whoever has the field. */
+  inField(show: (changes: readonly Change[], isUndo: boolean) => void): FieldText {
+    return new FieldText(this.#text, ORIGIN, show);
+  }
+
+  /** What is typed from now on is taken back by itself. */
+  beginStep(): void {
+    this.#undo.stopCapturing();
   }
 
   /** Takes back or repeats this page's own last change of the title. */
@@ -84,28 +103,4 @@ export class TitleText {
   dispose(): void {
     this.#undo.destroy();
   }
-}
-
-/** What to remove from `before`, and what to put there, to get `after`. Never splits a character. */
-export function difference(
-  before: string,
-  after: string,
-): { at: number; removed: number; inserted: string } {
-  const old = [...before];
-  const next = [...after];
-  let start = 0;
-  while (start < old.length && start < next.length && old[start] === next[start]) start += 1;
-  let end = 0;
-  while (
-    end < old.length - start &&
-    end < next.length - start &&
-    old[old.length - 1 - end] === next[next.length - 1 - end]
-  ) {
-    end += 1;
-  }
-  return {
-    at: old.slice(0, start).join('').length,
-    removed: old.slice(start, old.length - end).join('').length,
-    inserted: next.slice(start, next.length - end).join(''),
-  };
 }

@@ -17,13 +17,19 @@ interface Setup {
   readonly told: (readonly string[])[];
   readonly world: Y.Doc;
   readonly sent: Uint8Array[];
+  readonly faults: unknown[];
 }
 
 /** A gate whose outer replica is connected to a world, as by a provider. */
 function setup(): Setup {
   const told: (readonly string[])[] = [];
   const sent: Uint8Array[] = [];
-  const gate = new Gate(guard, (names) => told.push(names));
+  const faults: unknown[] = [];
+  const gate = new Gate(
+    guard,
+    (names) => told.push(names),
+    (error) => faults.push(error),
+  );
   const world = new Y.Doc();
   world.on('update', (update: Uint8Array, origin: unknown) => {
     if (origin !== 'from page') Y.applyUpdate(gate.outer, update, 'provider');
@@ -33,7 +39,7 @@ function setup(): Setup {
     sent.push(update);
     Y.applyUpdate(world, update, 'from page');
   });
-  return { gate, told, world, sent };
+  return { gate, told, world, sent, faults };
 }
 
 function add(document: Y.Doc, name: string): void {
@@ -100,6 +106,25 @@ test('what was typed while the gate is shut reaches the world', () => {
   expect(textOf(world)).toContain('<paragraph></paragraph>');
 });
 
+test('error at a change shuts the gate for good, and nothing is lost', () => {
+  const { gate, told, world, faults } = setup();
+  gate.open();
+  const toldBefore = told.length;
+  const error = new Error('the view cannot draw it');
+  gate.inner.getXmlFragment(TEXT_NAME).observeDeep((_events, transaction) => {
+    if (!transaction.local) throw error;
+  });
+  add(world, 'paragraph');
+  expect(faults).toEqual([error]);
+  expect(gate.isOpen).toBe(false);
+  add(world, 'heading');
+  expect(gate.isOpen).toBe(false);
+  expect(textOf(gate.outer)).toBe('<paragraph></paragraph><heading></heading>');
+  expect(told).toHaveLength(toldBefore);
+  gate.inner.getText('title').insert(0, 'typed after the error');
+  expect(world.getText('title').toString()).toBe('typed after the error');
+});
+
 test('both replicas keep one client id through edits', () => {
   const { gate, world } = setup();
   gate.open();
@@ -112,4 +137,27 @@ test('both replicas keep one client id through edits', () => {
   expect([...Y.decodeStateVector(Y.encodeStateVector(world)).keys()].sort()).toEqual(
     [clientID, world.clientID].sort(),
   );
+});
+
+test('held gate lets nothing in and everything out, and brings what was missed when it is released', () => {
+  const { gate, world } = setup();
+  gate.open();
+  gate.hold();
+  add(world, 'paragraph');
+  add(gate.inner, 'heading');
+  expect(textOf(gate.inner)).toBe('<heading></heading>');
+  expect(textOf(world)).toContain('<heading></heading>');
+  gate.release();
+  expect(textOf(gate.inner)).toBe(textOf(world));
+});
+
+test('foreign change that came while the gate was held stays out when it is released', () => {
+  const { gate, told, world } = setup();
+  gate.open();
+  gate.hold();
+  add(world, 'callout');
+  gate.release();
+  expect(gate.isOpen).toBe(false);
+  expect(textOf(gate.inner)).toBe('');
+  expect(told.at(-1)).toEqual(['callout']);
 });

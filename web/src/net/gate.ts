@@ -1,15 +1,18 @@
 /**
  * Two replicas of one document, and a gate between them.
  *
- * An editor that is bound to a document deletes what its schema does not know, merely by showing
- * it. So the editor never sees the replica that talks to the world:
+ * An editor that is bound to a document may delete what it cannot show, merely by showing the rest.
+ * So the editor never sees the replica that talks to the world:
  *
  *     server, device  <->  outer  --(checked)-->  inner  <->  editor
  *                          outer  <--(always)---  inner
  *
- * A change that arrives at `outer` goes on to `inner` only if everything it touched is known;
+ * A change that arrives at `outer` goes on to `inner` only if everything it touched can be shown;
  * otherwise the gate shuts, `inner` stays as it is, and `outer` goes on collecting. When the
  * foreign content is gone, `inner` gets what it missed and the gate opens.
+ *
+ * An error while the editor takes or shows a change shuts the gate for good: `outer` has everything,
+ * and the page shows that.
  *
  * Client ids: all edits are made in `inner`. `outer` makes none of its own and carries the same
  * client id, because the provider announces the id of the document it is given, and the server
@@ -21,7 +24,7 @@ import * as Y from 'yjs';
 /** The name of the shared text; Tiptap's own default, so that its stock editors see the same text. */
 export const TEXT_NAME = 'default';
 
-/** Looks at the document for what the editor does not know; the names found, none when all is known. */
+/** Looks at the document for what the editor cannot show; the names found, none when it can show all. */
 export interface Guard {
   /** Looks at everything. */
   all(text: Y.XmlFragment): readonly string[];
@@ -37,16 +40,26 @@ export class Gate {
   readonly inner = new Y.Doc();
   readonly #guard: Guard;
   readonly #onForeign: (names: readonly string[]) => void;
+  readonly #onFault: (error: unknown) => void;
+  #broken = false;
   #started = false;
   #isOpen = false;
+  #isHeld = false;
+  #hasMissed = false;
 
   /**
    * @param onForeign is told when the gate shuts (with the names of what is not known), when that
    * list changes, and when the gate opens again (with an empty list).
+   * @param onFault is told of an error that the editor threw at a change from outside.
    */
-  constructor(guard: Guard, onForeign: (names: readonly string[]) => void) {
+  constructor(
+    guard: Guard,
+    onForeign: (names: readonly string[]) => void,
+    onFault: (error: unknown) => void,
+  ) {
     this.#guard = guard;
     this.#onForeign = onForeign;
+    this.#onFault = onFault;
     this.outer.clientID = this.inner.clientID;
     this.outer.on('update', this.#inward);
     this.inner.on('update', this.#outward);
@@ -65,11 +78,32 @@ export class Gate {
   /** Looks at the whole document and opens the gate if everything in it is known. */
   open(): void {
     this.#started = true;
+    if (this.#broken) return;
     const names = this.#guard.all(this.outerText);
     const wasOpen = this.#isOpen;
     this.#isOpen = names.length === 0;
     if (this.#isOpen && !wasOpen) this.#catchUp();
-    this.#onForeign(names);
+    if (!this.#broken) this.#onForeign(names);
+  }
+
+  /** Shuts it for good. What is still typed into `inner` reaches the world all the same. */
+  break(): void {
+    this.#broken = true;
+    this.#isOpen = false;
+  }
+
+  /** Keeps the editor's replica as it is; what is typed there goes out all the same. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** Lets in what came in the meantime, if it is known. */
+  release(): void {
+    this.#isHeld = false;
+    if (!this.#hasMissed) return;
+    this.#hasMissed = false;
+    this.#isOpen = false;
+    this.open();
   }
 
   /** Lets go of both replicas. */
@@ -89,9 +123,13 @@ export class Gate {
       if (this.#started) this.open();
       return;
     }
+    if (this.#isHeld) {
+      this.#hasMissed = true;
+      return;
+    }
     const names = this.#guard.touched(this.outerText, transaction);
     if (names.length === 0) {
-      Y.applyUpdate(this.inner, update, this);
+      this.#admit(update);
       return;
     }
     this.#isOpen = false;
@@ -99,8 +137,17 @@ export class Gate {
   };
 
   #catchUp(): void {
-    const missed = Y.encodeStateAsUpdate(this.outer, Y.encodeStateVector(this.inner));
-    Y.applyUpdate(this.inner, missed, this);
+    this.#admit(Y.encodeStateAsUpdate(this.outer, Y.encodeStateVector(this.inner)));
+  }
+
+  /** Yjs finishes applying an update before it passes on what an observer threw: `inner` is whole. */
+  #admit(update: Uint8Array): void {
+    try {
+      Y.applyUpdate(this.inner, update, this);
+    } catch (error) {
+      this.break();
+      this.#onFault(error);
+    }
   }
 
   readonly #outward = (update: Uint8Array, origin: unknown): void => {

@@ -13,6 +13,7 @@ import type { Awareness } from 'y-protocols/awareness';
 import type * as Y from 'yjs';
 import { readFrame, type Frame } from '../protocol/frames';
 import { readDenial } from './denial';
+import { readLimit } from './fullness';
 import { Ledger } from './ledger';
 import { unknownLink, type LinkState } from './saveState';
 
@@ -23,6 +24,9 @@ const REFUSED_RETRY_MS = 5000;
 /** After we were denied: rights seldom come back by themselves, and nobody should hammer for them. */
 const DENIED_RETRY_MIN_MS = 5000;
 const DENIED_RETRY_MAX_MS = 120_000;
+
+/** How long a server may say nothing to a new connection before the reader is told. */
+const ANSWER_PATIENCE_MS = 20_000;
 
 /** In the server's sentence to whoever has an old copy: it keeps what we had. */
 const KEPT_ASIDE = /kept as branch \S+$/;
@@ -68,6 +72,8 @@ export interface LinkParts {
   readonly onState: (state: LinkState) => void;
   /** Called each time the server's text has arrived. */
   readonly onSynced: () => void;
+  /** Hears the server's messages that are neither text nor presence. */
+  readonly onStateless: (payload: string) => void;
   /**
    * What we have is of an earlier document of this name, and nothing of it is lost when it is thrown
    * away; `kept` says whether the server keeps it aside. The connection is over.
@@ -84,6 +90,7 @@ export class Link {
   readonly #document: Y.Doc;
   #state: LinkState;
   #retry: ReturnType<typeof setTimeout> | null = null;
+  #patience: ReturnType<typeof setTimeout> | undefined;
   #deniedDelayMs = DENIED_RETRY_MIN_MS;
   readonly #onRetired: (kept: boolean) => void;
   /** Our text is of an earlier document; the close that follows says what became of it. */
@@ -102,6 +109,7 @@ export class Link {
       maxDelay: RETRY_MAX_MS,
     });
     this.#socket.onSent = (frame) => this.#sent(frame);
+    this.#listenForSilence();
     this.#provider = new HocuspocusProvider({
       name: parts.name,
       document: parts.document,
@@ -111,6 +119,7 @@ export class Link {
       onDisconnect: ({ event }) => this.#disconnected(event),
       onMessage: ({ event }) => this.#received(readFrame(new Uint8Array(event.data))),
       onSynced: () => this.#synced(parts.onSynced),
+      onStateless: ({ payload }) => parts.onStateless(payload),
       onAuthenticated: ({ scope }) => this.#authenticated(scope === 'readonly'),
       onAuthenticationFailed: ({ reason }) => this.#denied(reason),
     });
@@ -145,14 +154,38 @@ export class Link {
     window.removeEventListener('online', this.reconnect);
     window.removeEventListener('offline', this.#lost);
     this.#cancelRetry();
+    clearTimeout(this.#patience);
     this.#provider.destroy();
     this.#socket.destroy();
   }
 
   /** A socket without a network stays open for a long time; nobody should read "Saving…" so long. */
   readonly #lost = (): void => {
+    this.#tell({ silent: false });
     this.#socket.abandon('the device is offline');
   };
+
+  /** A server may accept a connection and never say a word: to the reader it is not there. */
+  #listenForSilence(): void {
+    const wait = () => {
+      clearTimeout(this.#patience);
+      this.#patience = setTimeout(() => this.#heardNothing(), ANSWER_PATIENCE_MS);
+    };
+    this.#socket.on('status', ({ status }: { status: string }) => {
+      if (status === 'connecting') wait();
+    });
+    this.#socket.on('message', () => {
+      clearTimeout(this.#patience);
+      this.#tell({ silent: false });
+    });
+    this.#socket.on('disconnect', () => clearTimeout(this.#patience));
+    wait();
+  }
+
+  #heardNothing(): void {
+    this.#tell({ silent: true });
+    this.#socket.abandon('the server does not answer');
+  }
 
   readonly #changed = (_update: Uint8Array, origin: unknown): void => {
     if (origin !== this.#provider) this.#tell({ unsent: true });
@@ -212,8 +245,10 @@ export class Link {
     this.#ledger.answered(frame.stored);
     const { state } = this.#ledger;
     // Only when it has stored everything has the server taken the note back.
-    if (state === 'stored') this.#tell({ ledger: state, refusal: null, unsent: false });
-    else this.#tell({ ledger: state });
+    if (state === 'stored') {
+      this.#tell({ ledger: state, refusal: null, unsent: false, bytesMax: null });
+    } else if (frame.stored) this.#tell({ ledger: state });
+    else this.#tell({ ledger: state, bytesMax: readLimit(frame.reason ?? '') });
     if (state === 'refused') this.#retryLater(this.#syncAgain, REFUSED_RETRY_MS);
   }
 
@@ -292,6 +327,8 @@ function isSame(a: LinkState, b: LinkState): boolean {
     a.refusal === b.refusal &&
     a.denial === b.denial &&
     a.readOnly === b.readOnly &&
-    a.unsent === b.unsent
+    a.unsent === b.unsent &&
+    a.bytesMax === b.bytesMax &&
+    a.silent === b.silent
   );
 }

@@ -20,7 +20,9 @@ export type Content =
   | { readonly kind: 'opening' }
   | { readonly kind: 'ready' }
   /** Holds what the editor does not know: to be shown, never to be bound. */
-  | { readonly kind: 'foreign'; readonly names: readonly string[] };
+  | { readonly kind: 'foreign'; readonly names: readonly string[] }
+  /** The editor failed: to be shown. `kept`: all that was typed before is in it. */
+  | { readonly kind: 'fault'; readonly kept: boolean };
 
 /** All that the page shows about the note besides its text. */
 export interface NoteState {
@@ -59,11 +61,17 @@ export class Note {
   #device: DeviceState = 'kept';
   #content: Content = { kind: 'opening' };
   #disposed = false;
+  #isCarried = true;
+  readonly #listeners = new Set<(payload: string) => void>();
 
   private constructor(parts: NoteParts) {
     this.#onState = parts.onState;
     this.#linkState = unknownLink(parts.unsent);
-    this.#gate = new Gate(parts.guard, (names) => this.#judged(names));
+    this.#gate = new Gate(
+      parts.guard,
+      (names) => this.#judged(names),
+      () => this.fail(true),
+    );
   }
 
   /** Opens a note, with the token that this tab has for it. */
@@ -84,6 +92,7 @@ export class Note {
       unsent: parts.unsent && note.#gate.outer.store.clients.size > 0,
       onState: (state) => note.#linked(state),
       onSynced: () => note.#gate.open(),
+      onStateless: (payload) => note.#listeners.forEach((listener) => listener(payload)),
       onRetired: (kept) => void note.#retired(parts, kept),
     });
     return note;
@@ -108,6 +117,32 @@ export class Note {
   get awareness(): Awareness {
     if (this.#link === null) throw new Error('an open note has a link');
     return this.#link.awareness;
+  }
+
+  /** The editor failed and must not be bound again; `kept`: all that was typed is in the document. */
+  fail(kept: boolean): void {
+    if (this.#content.kind === 'fault') return;
+    this.#gate.break();
+    this.#content = { kind: 'fault', kept: kept && this.#isCarried };
+    this.#tell();
+  }
+
+  /** Keeps what others write away from the editor until `release`. */
+  readonly hold = (): void => this.#gate.hold();
+
+  /** Lets it in. */
+  readonly release = (): void => this.#gate.release();
+
+  /** Notes whether the editor's replica has what is on the screen. */
+  carried(isCarried: boolean): void {
+    this.#isCarried = isCarried;
+    this.#tell();
+  }
+
+  /** Hears the server's messages that are neither text nor presence; returns how to stop. */
+  onStateless(listener: (payload: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Tries to reach the server now. */
@@ -149,15 +184,24 @@ export class Note {
   }
 
   #judged(names: readonly string[]): void {
+    if (this.#content.kind === 'fault') return;
     this.#content = names.length === 0 ? { kind: 'ready' } : { kind: 'foreign', names };
     this.#tell();
+  }
+
+  #save(): SaveState {
+    // No update carries the last letters, so nothing that the server stores makes this "saved".
+    if (this.#content.kind === 'fault') {
+      if (!this.#content.kept) return { kind: 'notSaved', reason: null, kept: false };
+    } else if (!this.#isCarried) return { kind: 'stuck' };
+    return saveState(this.#linkState, this.#device);
   }
 
   #tell(): void {
     if (this.#disposed) return;
     this.#onState({
       content: this.#content,
-      save: saveState(this.#linkState, this.#device),
+      save: this.#save(),
       device: this.#device,
       readOnly: this.#linkState.readOnly || this.#linkState.denial !== null,
       unsent: this.#linkState.unsent,

@@ -37,6 +37,18 @@ test.each<[string, Partial<LinkState>, DeviceState, object]>([
     'failed',
     { kind: 'notSaved', reason: 'gone', kept: false },
   ],
+  [
+    'full',
+    { ledger: 'refused', bytesMax: 1024 },
+    'kept',
+    { kind: 'full', bytesMax: 1024, kept: true },
+  ],
+  [
+    'no word from the server',
+    { socket: 'down', ledger: 'unknown', silent: true },
+    'kept',
+    { kind: 'offline', kept: true, silent: true },
+  ],
   ['read only', { readOnly: true }, 'kept', { kind: 'readOnly', unsent: false, kept: true }],
   [
     'read only, before the server has looked at what this device has',
@@ -70,6 +82,9 @@ test('closing loses text only when neither server nor device has it', () => {
   expect(wouldLoseText({ kind: 'offline', kept: false })).toBe(true);
   expect(wouldLoseText({ kind: 'offline', kept: true })).toBe(false);
   expect(wouldLoseText({ kind: 'saved' })).toBe(false);
+  expect(wouldLoseText({ kind: 'full', bytesMax: 1, kept: false })).toBe(true);
+  expect(wouldLoseText({ kind: 'full', bytesMax: 1, kept: true })).toBe(false);
+  expect(wouldLoseText({ kind: 'stuck' })).toBe(true);
   expect(wouldLoseText({ kind: 'readOnly', unsent: true, kept: false })).toBe(true);
   expect(wouldLoseText({ kind: 'readOnly', unsent: false, kept: false })).toBe(false);
   expect(wouldLoseText({ kind: 'readOnly', unsent: true, kept: true })).toBe(false);

@@ -19,6 +19,10 @@ export interface LinkState {
   readonly readOnly: boolean;
   /** Whether the server may lack something that was written on this device. */
   readonly unsent: boolean;
+  /** How many bytes the note may have, when it has as many and the server takes no more. */
+  readonly bytesMax: number | null;
+  /** There is a network and no word from the server on it. */
+  readonly silent: boolean;
 }
 
 /** Before anything is known; `unsent` is what was true when the document was last open here. */
@@ -30,6 +34,8 @@ export function unknownLink(unsent: boolean): LinkState {
     denial: null,
     readOnly: false,
     unsent,
+    bytesMax: null,
+    silent: false,
   };
 }
 
@@ -40,7 +46,12 @@ export type SaveState =
   | { readonly kind: 'saved' }
   /** `unsent`: the server turned something down that was written here. */
   | { readonly kind: 'readOnly'; readonly unsent: boolean; readonly kept: boolean }
-  | { readonly kind: 'offline'; readonly kept: boolean }
+  /** `silent`: the server can be reached and says nothing. */
+  | { readonly kind: 'offline'; readonly kept: boolean; readonly silent?: true }
+  /** By a fault of this page, what was typed is on the screen only. */
+  | { readonly kind: 'stuck' }
+  /** The note has as many bytes as it may have. */
+  | { readonly kind: 'full'; readonly bytesMax: number; readonly kept: boolean }
   /** `reason` is the server's; `null` when it only said that it could not store. */
   | { readonly kind: 'notSaved'; readonly reason: string | null; readonly kept: boolean }
   | {
@@ -61,7 +72,8 @@ export function saveState(link: LinkState, device: DeviceState): SaveState {
     case 'trying':
       return { kind: 'opening' };
     case 'down':
-      return device === 'keeping' ? { kind: 'saving' } : { kind: 'offline', kept };
+      if (device === 'keeping') return { kind: 'saving' };
+      return link.silent ? { kind: 'offline', kept, silent: true } : { kind: 'offline', kept };
     case 'open':
       return stateOnline(link, kept);
     default:
@@ -73,6 +85,7 @@ function stateOnline(link: LinkState, kept: boolean): SaveState {
   if (link.readOnly) return { kind: 'readOnly', unsent: link.ledger === 'refused', kept };
   switch (link.ledger) {
     case 'refused':
+      if (link.bytesMax !== null) return { kind: 'full', bytesMax: link.bytesMax, kept };
       return { kind: 'notSaved', reason: null, kept };
     case 'unknown':
       return { kind: 'opening' };
@@ -89,11 +102,14 @@ function stateOnline(link: LinkState, kept: boolean): SaveState {
 export function wouldLoseText(state: SaveState): boolean {
   switch (state.kind) {
     case 'offline':
+    case 'full':
     case 'notSaved':
       return !state.kept;
     case 'readOnly':
     case 'denied':
       return state.unsent && !state.kept;
+    case 'stuck':
+      return true;
     case 'opening':
     case 'saving':
     case 'saved':

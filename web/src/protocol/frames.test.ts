@@ -23,6 +23,12 @@ test.each<[string, Uint8Array, object]>([
   ['update', frame(0, 2, 2, 0, 0), { kind: 'update' }],
   ['status 1', frame(8, 1), { kind: 'status', stored: true }],
   ['status 0', frame(8, 0), { kind: 'status', stored: false }],
+  // A server that says why: the string stands where stock clients have stopped reading.
+  [
+    'status 0 with a reason',
+    frame(8, 0, 2, 'n'.charCodeAt(0), 'o'.charCodeAt(0)),
+    { kind: 'status', stored: false, reason: 'no' },
+  ],
   ['close', closeFrame('too large'), { kind: 'close', reason: 'too large' }],
   ['close without a reason', frame(7), { kind: 'close', reason: '' }],
   ['awareness', frame(1, 1, 0), { kind: 'other' }],

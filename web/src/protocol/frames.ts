@@ -15,8 +15,8 @@ export type Frame =
   | { readonly kind: 'difference' }
   /** Client to server: one change. */
   | { readonly kind: 'update' }
-  /** Server to client: the answer to one difference or update. */
-  | { readonly kind: 'status'; readonly stored: boolean }
+  /** Server to client: the answer to one difference or update; `reason` is why it is not stored. */
+  | { readonly kind: 'status'; readonly stored: boolean; readonly reason?: string }
   /** Server to client: the server has closed this document. */
   | { readonly kind: 'close'; readonly reason: string }
   /** Anything else. */
@@ -54,7 +54,7 @@ function readBody(decoder: decoding.Decoder): Frame {
     case TYPE_SYNC_STATUS:
       // Reading past the end gives 0, which would be an answer.
       if (!decoding.hasContent(decoder)) return OTHER;
-      return { kind: 'status', stored: decoding.readVarInt(decoder) === 1 };
+      return readStatus(decoder);
     case TYPE_CLOSE:
       return {
         kind: 'close',
@@ -63,4 +63,11 @@ function readBody(decoder: decoding.Decoder): Frame {
     default:
       return OTHER;
   }
+}
+
+/** The reason stands behind the status, where stock clients do not look. */
+function readStatus(decoder: decoding.Decoder): Frame {
+  const stored = decoding.readVarInt(decoder) === 1;
+  if (stored || !decoding.hasContent(decoder)) return { kind: 'status', stored };
+  return { kind: 'status', stored, reason: decoding.readVarString(decoder) };
 }

@@ -1,5 +1,6 @@
 /** Every sentence the page says. Short, plain, no exclamation marks; buttons are verbs. */
-import type { ApiFault, LinkLevel } from '../api/links';
+import type { ApiFault } from '../api/call';
+import type { LinkLevel } from '../api/links';
 import type { Denial } from '../net/denial';
 import type { SaveState } from '../net/saveState';
 
@@ -34,6 +35,11 @@ const denied: Readonly<Record<Denial, Sentences>> = {
   },
 };
 
+function megabytes(bytes: number): string {
+  const amount = bytes / 2 ** 20;
+  return amount >= 1 ? `${Math.round(amount)} MB` : `${Math.ceil(bytes / 1024)} kB`;
+}
+
 /** The catalogue. */
 export const words = {
   app: 'coscribe',
@@ -67,6 +73,7 @@ export const words = {
   note: {
     titleLabel: 'Title',
     titlePlaceholder: 'Untitled',
+    titleFull: 'There is no more room in the title. Write the rest in the text below.',
     textLabel: (title: string) => `Text of ${title === '' ? 'this note' : title}`,
     placeholder: 'Write, or press / for blocks',
     list: 'Notes on this device',
@@ -84,6 +91,7 @@ export const words = {
         ? 'This note was started anew. What you had of it before is kept aside.'
         : 'This note was started anew.',
     shortcuts: 'Keyboard shortcuts',
+    notLoaded: 'This could not be loaded. Check the connection and try again.',
     failedTitle: 'This page could not be loaded',
     failedText: 'What you wrote is safe. Check the connection and load the page again.',
     reload: 'Load again',
@@ -100,7 +108,13 @@ export const words = {
       case 'readOnly':
         return state.unsent ? 'Read only: not all your text is saved' : 'Read only';
       case 'offline':
-        return state.kept ? 'Offline: kept on this device' : 'Offline: not kept on this device';
+        return `${state.silent ? 'No answer from the server' : 'Offline'}: ${
+          state.kept ? 'kept on this device' : 'not kept on this device'
+        }`;
+      case 'stuck':
+        return 'Not saved: your last text is on this screen only';
+      case 'full':
+        return 'Not saved: this note is full';
       case 'notSaved':
         return state.reason === null
           ? 'Not saved: the server cannot store right now'
@@ -113,6 +127,14 @@ export const words = {
   },
 
   banner: {
+    stuck:
+      'Something in this page has failed. What you typed last is on this screen only: copy it, then load the page again.',
+    full: (bytesMax: number, kept: boolean) =>
+      `This note is full (${megabytes(bytesMax)}). ${
+        kept
+          ? 'Your last text is on this device.'
+          : 'This device does not keep your last text: copy it before you leave.'
+      } Move part of it to a new note.`,
     cannotStore: (kept: boolean) =>
       kept
         ? 'The server cannot store right now. Your text is kept on this device and is sent again by itself.'
@@ -126,6 +148,23 @@ export const words = {
     deviceFailed:
       'This device could not keep the last change. What you write without a connection may be lost when you close the tab.',
     dismiss: 'Dismiss',
+  },
+
+  rescued: {
+    label: 'Text kept aside',
+    text: 'Text was kept aside: somebody removed the line it was in while it was being written.',
+    by: (author: string | null, when: string) => `${author ?? 'Somebody'}, ${when}`,
+    restore: 'Put back',
+    restoreThis: (text: string) => `Put back: ${text}`,
+    restored: 'The text is back in the note.',
+    copy: 'Copy',
+    copyThis: (text: string) => `Copy: ${text}`,
+    copied: 'The text is on the clipboard.',
+    notCopied: 'The text could not be copied.',
+    dismiss: 'Dismiss',
+    dismissThis: (text: string) => `Dismiss: ${text}`,
+    dismissed: 'The text was thrown away.',
+    fault: 'The server could not be asked. The text is still kept; try again.',
   },
 
   access: {
@@ -200,7 +239,15 @@ export const words = {
     title: 'This note can only be read here',
     text: (names: string) =>
       `It holds content that this editor does not know (${names}). Nothing is changed or lost; open it with the editor that wrote it, or load this page again after an update.`,
+    fault: (kept: boolean) =>
+      kept
+        ? 'This page could not show a change. All that you wrote is kept; load the page again to go on writing.'
+        : 'This page could not show a change, and what you typed last is not kept. Load the page again to go on writing.',
     unknown: (name: string) => `Unknown content: ${name}`,
+    picture: 'A picture that this page cannot edit yet',
+    /** Known by name, but with values or in an order that the editor cannot take. */
+    shown: (name: string) => `Only shown here: ${name}`,
+    empty: (name: string) => `Empty: ${name}`,
   },
 
   people: {

@@ -1,0 +1,63 @@
+/** Values that no attribute expects, for tests. */
+
+/** Forty and some: wrong types, ranges, lengths and shapes. Shared documents can hold each of them. */
+export const ODD_VALUES: readonly unknown[] = [
+  null,
+  undefined,
+  true,
+  false,
+  0,
+  -0,
+  -1,
+  1.5,
+  2,
+  7,
+  99,
+  1000,
+  1001,
+  65_536,
+  1_000_000,
+  2 ** 31,
+  Number.MAX_SAFE_INTEGER,
+  1e21,
+  -1e21,
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  Number.MIN_VALUE,
+  '',
+  ' ',
+  '0',
+  '1',
+  '2',
+  '-1',
+  'abc',
+  'constructor',
+  '__proto__',
+  '<img src=x onerror=alert(1)>',
+  '"><script>alert(1)</script>',
+  'javascript:alert(1)',
+  'data:text/html,<script>alert(1)</script>',
+  'position: fixed; inset: 0',
+  '\u0000\u0007',
+  '\uD800',
+  '漢'.repeat(1_000),
+  'x'.repeat(50_000),
+  [],
+  [0],
+  [100, 200],
+  [null],
+  ['abc'],
+  [[[]]],
+  Array.from({ length: 2000 }, () => 1),
+  {},
+  { href: 1 },
+  { length: 1e9 },
+  { a: { b: { c: [1, 2, { d: null }] } } },
+  new Uint8Array([1, 2, 3]),
+];
+
+/** What to call a value in the name of a test. */
+export function nameOfValue(value: unknown): string {
+  const name = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return `${typeof value} ${name.slice(0, 30)}`;
+}
