@@ -11,7 +11,7 @@
 use bytes::Bytes;
 
 use super::core::Core;
-use super::flush::Flight;
+use super::flush::{Flight, Waiting};
 use super::input::{Aside, Effect, Record};
 use crate::crdt::{Author, Carry, Hint, Linted, Verdict};
 use crate::id::{ConnectionId, Seq, SessionId};
@@ -97,11 +97,19 @@ impl Core {
         }
     }
 
-    /// What a session had that has come back with edits, which are the row `seq`.
-    pub(super) fn hint(&mut self, session: SessionId, seq: Seq) -> Option<Hint> {
-        let vector = self.sessions.get_mut(&session)?.had.take()?;
-        let seen = self.replica.as_ref()?.known_part(&vector);
-        Some(Hint { seq, seen })
+    /// What a session had that has come back with edits, which are the row `seq`; `None` if it had seen all
+    /// that the others have written.
+    pub(super) fn hint(&mut self, waiting: &Waiting, seq: Seq) -> Option<Hint> {
+        let inserts = &waiting.update.summary.inserts;
+        if !waiting.whole || inserts.is_empty() {
+            return None;
+        }
+        let vector = self.sessions.get_mut(&waiting.session)?.had.take()?;
+        let replica = self.replica.as_ref()?;
+        let seen = replica.known_part(&vector);
+        let is_own = |client| inserts.iter().any(|insert| insert.client == client);
+        let mut lacked = replica.grown_since(&seen).into_iter();
+        lacked.any(|(client, _)| !is_own(client)).then_some(Hint { seq, seen })
     }
 }
 

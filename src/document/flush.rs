@@ -404,7 +404,7 @@ impl Core {
 
     /// Sorts a batch by what became of it; what changed the replica goes to the log.
     fn launch(&mut self, batch: Vec<Waiting>, integrated: Integrated) {
-        let Integrated { verdicts, merged, starts, costs_text } = integrated;
+        let Integrated { verdicts, merged, starts, mut costs_text } = integrated;
         let mut records: Vec<Record> = Vec::new();
         let mut hints = Vec::new();
         let mut acks = Vec::new();
@@ -415,8 +415,9 @@ impl Core {
                 Verdict::Applied => {
                     records.push(waiting.record.clone());
                     let seq = Seq(self.log.last.0 + records.len() as u64);
-                    if costs_text && waiting.whole {
-                        hints.extend(self.hint(session, seq));
+                    if let Some(hint) = self.hint(&waiting, seq) {
+                        costs_text = true;
+                        hints.push(hint);
                     }
                 }
                 Verdict::Known => {}

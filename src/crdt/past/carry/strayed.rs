@@ -28,9 +28,15 @@ pub(super) fn find(ground: &Ground<'_>, since: u32, hints: &[Hint]) -> Vec<Run> 
         if unseen.is_empty() {
             continue;
         }
-        for mut run in runs_of(ground, &written_into_old_lines(ground, row), false) {
-            run.spot = spot_of(ground, &run, &unseen);
-            found.extend(run.spot.is_some().then_some(run));
+        let theirs = (written_into_old_lines(ground, row), unseen.as_slice());
+        // What the client moved away from under letters that it had not seen.
+        let own = [row];
+        let others = (unseen_letters(ground, row, hint), own.as_slice());
+        for (letters, rows) in [theirs, others] {
+            for mut run in runs_of(ground, &letters, false) {
+                run.spot = spot_of(ground, &run, rows);
+                found.extend(run.spot.is_some().then_some(run));
+            }
         }
     }
     found
@@ -58,6 +64,18 @@ fn written_into_old_lines(ground: &Ground<'_>, row: u32) -> Vec<u32> {
         let is_text = matches!(item.content, Content::Text(_) | Content::Format(_));
         let is_old = || ground.owner(item.parent).is_none_or(|it| ground.item(it).inserted < row);
         item.inserted == row && is_text && ground.is_live(item) && is_old()
+    };
+    (0..ground.past.items.count()).filter(is_meant).collect()
+}
+
+/// Text that is there and that came before a row whose author had not seen it.
+fn unseen_letters(ground: &Ground<'_>, row: u32, hint: &Hint) -> Vec<u32> {
+    let is_meant = |number: &u32| {
+        let item = ground.item(*number);
+        let is_text = matches!(item.content, Content::Text(_) | Content::Format(_));
+        let place = ground.past.items.place(item.id);
+        let is_unseen = item.inserted < row && !hint.seen.has(place.client, place.clock);
+        is_text && is_unseen && ground.is_live(item)
     };
     (0..ground.past.items.count()).filter(is_meant).collect()
 }

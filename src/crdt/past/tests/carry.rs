@@ -445,14 +445,15 @@ fn what_a_person_deletes_who_sees_it_is_gone() {
 
 #[test]
 fn a_sentence_goes_with_the_end_of_a_line_that_was_split() {
-    let (mut table, people) = Table::with(&LINES);
-    people[0].write(1, MORE);
-    people[1].split(1, 8);
-    table.sync(&people[1]);
-    table.sync(&people[0]);
-    table.sync_all(&people);
-    let end = format!("paragraph  the sentence{MORE}");
-    assert_eq!(table.lines()[1..], ["paragraph Start of".to_owned(), end]);
+    for turns in [[1, 0], [0, 1]] {
+        let (mut table, people) = Table::with(&LINES);
+        people[0].write(1, MORE);
+        people[1].split(1, 8);
+        turns.into_iter().for_each(|who| table.sync(&people[who]));
+        table.sync_all(&people);
+        let end = format!("paragraph  the sentence{MORE}");
+        assert_eq!(table.lines()[1..], ["paragraph Start of".to_owned(), end], "{turns:?}");
+    }
 }
 
 #[test]
