@@ -10,7 +10,7 @@ const preloadStart: Plugin = {
 };
 
 function preloadTags(_html: string, { bundle = {} }: IndexHtmlTransformContext) {
-  const start = Object.values(bundle).find((file) => file.name === 'home');
+  const start = Object.values(bundle).find((file) => file.name === 'start');
   const names = start?.type === 'chunk' ? [start.fileName, ...start.imports] : [];
   return names.map((name) => ({
     tag: 'link',
@@ -37,10 +37,12 @@ export default defineConfig({
     chunkSizeWarningLimit: 900,
     rolldownOptions: {
       output: {
-        // One file for each page: what its dialogs share with it stays in it, and is no file of its own.
+        // One file for what runs first and one for each page: what a dialog shares with its page is
+        // in the page's file, and no file of its own.
         codeSplitting: {
           groups: [
-            { name: 'home', test: /\/ui\/(start\.ts|App\.svelte)$/, priority: 2 },
+            { name: 'main', test: /\/src\/main\.ts$/, priority: 3 },
+            { name: 'home', test: /\/ui\/App\.svelte$/, priority: 2 },
             { name: 'note', test: /\/ui\/NotePage\.svelte$/, priority: 1 },
           ],
         },
