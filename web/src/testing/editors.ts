@@ -2,7 +2,7 @@
 import { Editor, type Extensions } from '@tiptap/core';
 import { onTestFinished } from 'vitest';
 import type * as Y from 'yjs';
-import { binding } from '../editor/binding';
+import { binding, type BindingParts } from '../editor/binding';
 import { textExtensions } from '../editor/extensions';
 import { followCaret } from '../editor/followCaret';
 import { foreignNodes } from '../editor/foreignNodes';
@@ -19,8 +19,12 @@ export interface Writer {
 }
 
 /** Binds an editor, with extensions `besides` the page's. */
-export function writerOn(document: Y.Doc, besides: Extensions = []): Writer {
-  return writerWith(document, [...besides, binding(document, rethrow)]);
+export function writerOn(
+  document: Y.Doc,
+  besides: Extensions = [],
+  parts: BindingParts = {},
+): Writer {
+  return writerWith(document, [...besides, binding(document, rethrow, parts)]);
 }
 
 /** Binds an editor that writes each edit as the stock binding does. */
