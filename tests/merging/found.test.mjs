@@ -10,6 +10,7 @@ import { BLOCKNOTE } from './support/editors/blocknote.mjs'
 import { LEXICAL } from './support/editors/lexical.mjs'
 import { TIPTAP } from './support/editors/tiptap.mjs'
 import { play } from './support/play.mjs'
+import { unlessOpen } from './support/open.mjs'
 
 const [ANN, BO, CY] = [0, 1, 2]
 /** Whether two updates meet in one batch is a matter of luck: each case is played more than once. */
@@ -123,7 +124,7 @@ after(() => server.dispose())
 for (const kind of [TIPTAP, BLOCKNOTE, LEXICAL]) {
   for (const [name, [lines, steps]] of Object.entries(FOUND)) {
     if (!steps.every((step) => step.form === undefined || kind.forms.includes(step.form))) continue
-    test(`${kind.name}: ${name}`, async () => {
+    test(`${kind.name}: ${name}`, unlessOpen(`${kind.name}: ${name}`), async () => {
       const people = ['Ann', 'Bo', 'Cy']
       const providers = ['hocuspocus', 'y-websocket', 'hocuspocus']
       const scenario = { seed: name, people, providers, lines, noise: null, start: [], steps }

@@ -8,6 +8,7 @@ import { LEXICAL } from './editors/lexical.mjs'
 import { TIPTAP } from './editors/tiptap.mjs'
 import { Gathering } from './gathering.mjs'
 import { PROVIDERS } from './line.mjs'
+import { unlessOpen } from './open.mjs'
 
 export const FIRST = 'First line'
 export const START = 'Start of the sentence'
@@ -54,7 +55,7 @@ export function change(person, { form, line = SECOND, offset }) {
 export function forEachEditor(name, { people = ['Ann', 'Bo'], begin, needs = [], more = [] }, body) {
   for (const [index, kind] of KINDS.entries()) {
     if (!needs.every((form) => kind.forms.includes(form))) continue
-    test(`${kind.name}: ${name}`, async () => {
+    test(`${kind.name}: ${name}`, unlessOpen(`${kind.name}: ${name}`), async () => {
       const write = (first) => begin && first.form(begin, 0, { last: SECOND })
       const providers = people.map((_, place) => PROVIDERS[(index + place) % PROVIDERS.length])
       const setting = { people, providers, lines: [FIRST, START, ...more], write }
