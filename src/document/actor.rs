@@ -368,9 +368,10 @@ impl DocumentActor {
         self.own_client = own.as_ref().ok().copied();
         let at_ms = clock::unix_ms();
         let rows = records.iter().map(|record| stamped(record.clone(), at_ms)).collect();
+        let fresh = records.len();
         let planning = async move {
             let own = own.map_err(|e| e.to_string())?;
-            let plan = archive.ahead(&id, rows, move |past| past.carry(from, &hints, own));
+            let plan = archive.ahead(&id, rows, move |past| past.carry(from, fresh, &hints, own));
             let plan = tokio::time::timeout(PLAN_PATIENCE, plan).await;
             plan.map_err(|_| "it takes too long".to_owned())?.map_err(|e| e.to_string())
         };

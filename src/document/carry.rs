@@ -97,19 +97,22 @@ impl Core {
         }
     }
 
-    /// What a session had that has come back with edits, which are the row `seq`; `None` if it had seen all
-    /// that the others have written.
-    pub(super) fn hint(&mut self, waiting: &Waiting, seq: Seq) -> Option<Hint> {
+    /// What a session had seen that brings all that it has, as the row `seq`, and whether it had not seen
+    /// something that others have written.
+    pub(super) fn hint(&mut self, waiting: &Waiting, seq: Seq) -> Option<(Hint, bool)> {
         let inserts = &waiting.update.summary.inserts;
         if !waiting.whole || inserts.is_empty() {
             return None;
         }
-        let vector = self.sessions.get_mut(&waiting.session)?.had.take()?;
+        let vector = self.sessions.get_mut(&waiting.session).and_then(|known| known.had.take());
         let replica = self.replica.as_ref()?;
-        let seen = replica.known_part(&vector);
+        // A later answer may hold everything that it has been shown.
+        let seen =
+            vector.map_or_else(|| replica.state_vector(), |vector| replica.known_part(&vector));
         let is_own = |client| inserts.iter().any(|insert| insert.client == client);
         let mut lacked = replica.grown_since(&seen).into_iter();
-        lacked.any(|(client, _)| !is_own(client)).then_some(Hint { seq, seen })
+        let lacks = lacked.any(|(client, _)| !is_own(client));
+        Some((Hint { seq, seen }, lacks))
     }
 }
 

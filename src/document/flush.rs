@@ -415,8 +415,8 @@ impl Core {
                 Verdict::Applied => {
                     records.push(waiting.record.clone());
                     let seq = Seq(self.log.last.0 + records.len() as u64);
-                    if let Some(hint) = self.hint(&waiting, seq) {
-                        costs_text = true;
+                    if let Some((hint, lacks)) = self.hint(&waiting, seq) {
+                        costs_text |= lacks;
                         hints.push(hint);
                     }
                 }

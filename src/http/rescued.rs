@@ -12,7 +12,9 @@ use sha2::{Digest, Sha256};
 use tracing::info;
 
 use super::branches::roots;
-use super::history::{present, private};
+use super::caller::admitted;
+use super::documents::document_in;
+use super::history::private;
 use super::problem::Problem;
 use super::versions::{seat, writer};
 use super::{Site, whole};
@@ -46,13 +48,17 @@ impl<'a> From<&'a Rescued> for Shown<'a> {
     }
 }
 
-/// `GET …/rescued`: newest first.
+/// `GET …/rescued`: newest first. Of a document that nobody has written yet there are none.
 pub(super) async fn list(
     request: HttpRequest,
     site: web::Data<Site>,
 ) -> Result<HttpResponse, Problem> {
-    let document = present(&request, &site, Level::Write).await?;
-    let rescued = site.store.rescued(&document.id).await?;
+    let document = document_in(&request)?;
+    admitted(&request, &site, &document, Level::Write).await?;
+    if site.store.summary(&document).await?.is_some_and(|it| it.deleted_at_ms.is_some()) {
+        return Err(Problem::deleted());
+    }
+    let rescued = site.store.rescued(&document).await?;
     let shown: Vec<Shown<'_>> = rescued.iter().map(Shown::from).collect();
     Ok(private(HttpResponse::Ok()).json(serde_json::json!({ "rescued": shown })))
 }

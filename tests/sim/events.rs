@@ -472,7 +472,7 @@ impl Sim {
         past.extend(&self.ledger.rows_of(&records)).expect("records that make sense");
         // Sometimes it cannot be found out.
         let is_found = self.rng.u8(..8) > 0;
-        let plan = is_found.then(|| Box::new(past.carry(from, &hints, own)));
+        let plan = is_found.then(|| Box::new(past.carry(from, records.len(), &hints, own)));
         self.ledger.look_back();
         self.input(Input::Planned { from, records, plan });
     }

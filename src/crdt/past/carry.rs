@@ -105,13 +105,14 @@ impl fmt::Display for Why {
 
 impl Past {
     /// Looks for text that lost its place in the rows from `from` on, and says what to do. Edits are made
-    /// under the client id `own`, whose next clock is known from the rows. Costs a walk over all items.
-    pub fn carry(&self, from: Seq, hints: &[Hint], own: u64) -> Carry {
+    /// under the client id `own`, whose next clock is known from the rows. Of the last `fresh` rows it is known
+    /// which brought all that a client had: those that have a hint. Costs a walk over all items.
+    pub fn carry(&self, from: Seq, fresh: usize, hints: &[Hint], own: u64) -> Carry {
         let since = self.rows.partition_point(|row| row.seq < from) as u32;
         let mut ground = Ground::new(self);
         let mut writer = Writer::new(own, self.items.known(own));
         let mut carry = Carry { unkept: orphans::unkept(&ground, since), ..Carry::default() };
-        let doubles = doubled::find(&ground, since, hints);
+        let doubles = doubled::find(&ground, since.max((self.rows.len() - fresh) as u32), hints);
         ground.doubled = doubles.letters;
         let mut runs = orphans::find(&ground, since);
         runs.extend(doubles.runs);

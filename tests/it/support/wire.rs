@@ -134,7 +134,13 @@ pub fn read(dialect: Dialect, frame: &Bytes) -> (String, Said) {
         },
         (5, Dialect::Hocuspocus) => Said::Stateless(take_text(&mut rest)),
         (7, Dialect::Hocuspocus) => Said::Closed(take_text(&mut rest)),
-        (8, Dialect::Hocuspocus) => Said::Status(take_uint(&mut rest)),
+        (8, Dialect::Hocuspocus) => {
+            let status = take_uint(&mut rest);
+            if status == 0 {
+                assert!(!take_text(&mut rest).is_empty(), "what is not saved has a reason");
+            }
+            Said::Status(status)
+        }
         (kind, _) => panic!("unknown message {kind}"),
     };
     assert!(rest.is_empty(), "one message a frame: {rest:?} is left");

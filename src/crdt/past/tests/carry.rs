@@ -77,7 +77,12 @@ impl Table {
     /// What the server does when a row may have cost text.
     fn carry(&mut self, hints: &[Hint]) {
         let past = past(&self.rows);
-        let carry = past.carry(Seq(self.examined + 1), hints, OWN);
+        let carry = past.carry(
+            Seq(self.examined + 1),
+            self.rows.len() - self.examined as usize,
+            hints,
+            OWN,
+        );
         for carried in carry.carried {
             hear(&self.server, &carried.update);
             let Author::User(author) = &carried.author else { panic!("a person") };
