@@ -16,7 +16,8 @@ use thiserror::Error;
 mod blocks;
 mod reader;
 
-pub(super) use blocks::{Block, Kind, Parent, Place, read_blocks, read_deletes};
+pub use blocks::Place;
+pub(super) use blocks::{Block, Kind, Parent, read_blocks, read_deletes};
 pub(super) use reader::Reader;
 
 /// How much one update may carry. Over a limit the update is refused as a whole.
@@ -78,6 +79,9 @@ pub struct Need {
     pub end: u32,
 }
 
+/// Places that are noted in front of which types were written.
+const TYPES_BEFORE_MAX: usize = 256;
+
 /// What an update carries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -97,6 +101,10 @@ pub struct Summary {
     pub subdocuments: usize,
     /// Items that can have items below them (texts, elements, maps, arrays).
     pub types: usize,
+    /// Right in front of what the first item was written.
+    pub first_before: Option<Place>,
+    /// Right in front of what types were written; of many only the first.
+    pub types_before: Vec<Place>,
 }
 
 /// Why an update is refused. All are the sender's mistake and none goes away by sending it again.
@@ -189,12 +197,20 @@ impl Summary {
     }
 
     fn add(&mut self, block: &Block) {
+        if self.inserts.is_empty() {
+            self.first_before = block.right_origin;
+        }
         match block.kind {
             Kind::Skip => self.has_skip = true,
             _ => append(&mut self.inserts, block.span),
         }
         match block.kind {
-            Kind::Type => self.types += 1,
+            Kind::Type => {
+                self.types += 1;
+                if self.types_before.len() < TYPES_BEFORE_MAX {
+                    self.types_before.extend(block.right_origin);
+                }
+            }
             Kind::Subdocument => self.subdocuments += 1,
             Kind::Gc | Kind::Deleted => append(&mut self.fills, block.span),
             Kind::Skip | Kind::Value => {}

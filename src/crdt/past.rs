@@ -44,7 +44,7 @@ pub use changes::{Change, ChangeKind};
 pub use spans::Span;
 
 use changes::Changes;
-use items::Items;
+use items::{Id, Items};
 use json::Json;
 use moves::Moves;
 use spans::Spans;
@@ -87,6 +87,8 @@ pub struct PastError {
 pub struct Past {
     items: Items,
     moves: Moves,
+    /// For rows that deleted what others had deleted already: those rows, and the items.
+    again: Vec<(u32, Id)>,
     rows: Vec<Row>,
     authors: Vec<Author>,
     numbers: HashMap<Author, u32>,
@@ -172,6 +174,7 @@ impl Past {
     pub fn weight(&self) -> usize {
         self.items.weight()
             + self.moves.weight()
+            + self.again.capacity() * size_of::<(u32, Id)>()
             + self.rows.capacity() * size_of::<Row>()
             + self.authors.len() * 128
     }
@@ -218,6 +221,12 @@ impl Past {
         })
     }
 
+    /// What a row deleted that others had deleted already.
+    fn again(&self, row: u32) -> impl Iterator<Item = Id> {
+        let start = self.again.partition_point(|it| it.0 < row);
+        self.again[start..].iter().take_while(move |it| it.0 == row).map(|it| it.1)
+    }
+
     /// How many rows there are up to a place in the log.
     fn seen(&self, seq: Seq) -> u32 {
         self.rows.partition_point(|row| row.seq <= seq) as u32
@@ -241,7 +250,10 @@ impl Past {
         }
         // All that was ever deleted comes with whoever was away.
         let went = match again.len() {
-            0..=AGAIN_MAX => [deleted.as_slice(), &again].concat(),
+            0..=AGAIN_MAX => {
+                self.again.extend(again.iter().map(|item| (number, self.items.item(*item).id)));
+                [deleted.as_slice(), &again].concat()
+            }
             _ => deleted.clone(),
         };
         let inserted = self.items.text_since(first, number);

@@ -23,7 +23,10 @@ use super::roles::Roles;
 use super::state_vector::StateVector;
 use super::whole::Whole;
 
+mod gone;
 mod scratch;
+
+use gone::Gone;
 
 /// Updates integrated per transaction while restoring: the fastest size that was measured.
 const RESTORE_CHUNK: usize = 50;
@@ -78,8 +81,7 @@ pub struct Integrated {
     pub merged: Bytes,
     /// For each client id that grew: the clock at which its new part starts.
     pub starts: Vec<(u64, u32)>,
-    /// Somebody's text may have lost its place: something is gone that no update of the batch deletes, or
-    /// text was written anew that others have written anew or written into.
+    /// Somebody's text may have lost its place or be there twice.
     pub costs_text: bool,
 }
 
@@ -132,6 +134,7 @@ pub struct Replica {
     /// The answer to a state vector equal to ours (deletions travel in every difference), until
     /// something is deleted.
     same: Option<Bytes>,
+    gone: Gone,
 }
 
 impl Replica {
@@ -149,6 +152,7 @@ impl Replica {
             has_subdocuments: false,
             whole: None,
             same: None,
+            gone: Gone::default(),
         }
     }
 
@@ -211,7 +215,7 @@ impl Replica {
         }
         let checked = self.check(&txn, &starts);
         let applied = updates.iter().zip(&verdicts).filter(|pair| *pair.1 == Verdict::Applied);
-        let costs_text = may_cost_text(&txn, applied.map(|pair| &pair.0.summary));
+        let costs_text = self.gone.costs_text(&txn, applied.map(|pair| &pair.0.summary));
         if !txn.delete_set().is_empty() {
             self.same = None;
         }
@@ -600,37 +604,6 @@ pub(super) fn id_set<'a>(spans: impl IntoIterator<Item = &'a Span>) -> IdSet {
 /// In the CRDT library's words, where one cannot be read.
 pub fn merged<'a>(updates: impl IntoIterator<Item = &'a Bytes>) -> Result<Bytes, String> {
     merge_updates_v1(updates).map(Bytes::from).map_err(|e| e.to_string())
-}
-
-/// See [`Integrated::costs_text`]. Nothing is looked at where nothing is deleted.
-fn may_cost_text<'a>(
-    txn: &TransactionMut<'_>,
-    updates: impl Iterator<Item = &'a Summary> + Clone,
-) -> bool {
-    let gone = txn.delete_set();
-    if gone.is_empty() && updates.clone().all(|update| update.deletes.is_empty()) {
-        return false;
-    }
-    let meant = updates.clone().flat_map(|update| update.deletes.iter().chain(&update.fills));
-    let mut unmeant = gone.clone();
-    unmeant.diff_with(&id_set(meant));
-    !unmeant.is_empty() || updates.into_iter().any(|update| writes_anew(update, gone))
-}
-
-/// Whether an update that deletes and inserts deletes what is gone already, or its own client's items
-/// together with those of others.
-fn writes_anew(update: &Summary, gone: &IdSet) -> bool {
-    if update.inserts.is_empty() || update.deletes.is_empty() {
-        return false;
-    }
-    let is_own = |span: &Span| update.inserts.iter().any(|insert| insert.client == span.client);
-    let own = update.deletes.iter().filter(|span| is_own(span)).count();
-    if 0 < own && own < update.deletes.len() {
-        return true;
-    }
-    let mut known = id_set(&update.deletes);
-    known.diff_with(gone);
-    !known.is_empty()
 }
 
 /// Clocks in a set.

@@ -13,9 +13,11 @@ const DELETE_BYTES_MIN: usize = 2;
 
 /// One clock of one client id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::crdt) struct Place {
-    pub(in crate::crdt) client: u64,
-    pub(in crate::crdt) clock: u32,
+pub struct Place {
+    /// Client id, below 2^53.
+    pub client: u64,
+    /// Below 2^31.
+    pub clock: u32,
 }
 
 /// Where an item hangs, as far as its bytes say.

@@ -12,6 +12,8 @@
 //!   log shows a move, and the same orphan is never carried twice.
 //! - **Kept** is an orphan whose line nobody wrote again. One update writes it where the line was, for
 //!   the history, and another takes it away again; the caller keeps the text.
+//! - **Overfull** is a block that an editor deleted because two forms of one line stood in it; it is
+//!   written again with the first ([`overfull`]).
 //! - **Doubled** is a line that two people have written again, neither seeing the other's: the later
 //!   copy goes ([`doubled`]).
 //!
@@ -31,6 +33,7 @@ mod doubled;
 mod ground;
 mod lexical;
 mod orphans;
+mod overfull;
 mod pieces;
 mod place;
 mod strayed;
@@ -112,11 +115,21 @@ impl Past {
         let mut ground = Ground::new(self);
         let mut writer = Writer::new(own, self.items.known(own));
         let mut carry = Carry { unkept: orphans::unkept(&ground, since), ..Carry::default() };
+        let overfull = overfull::find(&ground, since);
+        for block in &overfull {
+            let Some(_) = writer.put(&block.spot, std::slice::from_ref(&block.piece)) else { continue };
+            let (author, update) = (ground.author(block.author), writer.finish(&block.gone));
+            carry.carried.push(Carried { author, update });
+        }
         let doubles = doubled::find(&ground, since.max((self.rows.len() - fresh) as u32), hints);
         ground.doubled = doubles.letters;
         let mut runs = orphans::find(&ground, since);
         runs.extend(doubles.runs);
         runs.extend(strayed::find(&ground, since, hints));
+        let is_written = |run: &Run| {
+            run.items.iter().any(|it| overfull.iter().any(|block| block.items.contains(it)))
+        };
+        runs.retain(|run| !is_written(run));
         let mut spots = Spots::default();
         for run in &runs {
             let spot = run.spot.clone().or_else(|| place::find(&ground, &spots, run));

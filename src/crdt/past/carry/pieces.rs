@@ -30,8 +30,13 @@ impl Ground<'_> {
         closed(pieces)
     }
 
-    /// A copy of an item with what is in it.
+    /// A copy of an item with what is in it and there.
     pub(super) fn piece(&self, number: u32) -> Option<Piece> {
+        self.piece_with(number, &|it| self.item(it).deleted == NONE)
+    }
+
+    /// A copy of an item with those things in it that are meant.
+    pub(super) fn piece_with(&self, number: u32, is_meant: &dyn Fn(u32) -> bool) -> Option<Piece> {
         let items = &self.past.items;
         let item = self.item(number);
         Some(match item.content {
@@ -51,8 +56,9 @@ impl Ground<'_> {
                 Piece::Values((at..at + item.len).map(|at| items.value(at).clone()).collect())
             }
             Content::Type(branch) => {
-                let there = self.children(branch).filter(|it| self.item(*it).deleted == NONE);
-                let inside = closed(there.filter_map(|it| self.piece(it)).collect());
+                let meant = self.children(branch).filter(|it| is_meant(*it));
+                let inside = meant.filter_map(|it| self.piece_with(it, is_meant));
+                let inside = closed(inside.collect());
                 self.shell(branch, inside)
             }
             Content::Gc | Content::Blank => return None,
