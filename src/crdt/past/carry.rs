@@ -19,6 +19,7 @@
 //!
 //! Nothing here changes the past: the edits go through the log like everybody's.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use bytes::Bytes;
@@ -27,7 +28,7 @@ use super::items::Id;
 use super::{Author, Past};
 use crate::crdt::lint::Place;
 use crate::crdt::state_vector::StateVector;
-use crate::id::Seq;
+use crate::id::{ConnectionId, LogRow, Seq};
 
 mod doubled;
 mod ground;
@@ -112,24 +113,62 @@ impl Past {
     /// which brought all that a client had: those that have a hint. Costs a walk over all items.
     pub fn carry(&self, from: Seq, fresh: usize, hints: &[Hint], own: u64) -> Carry {
         let since = self.rows.partition_point(|row| row.seq < from) as u32;
-        let mut ground = Ground::new(self);
+        let fresh = since.max((self.rows.len() - fresh) as u32);
         let mut writer = Writer::new(own, self.items.known(own));
-        let mut carry = Carry { unkept: orphans::unkept(&ground, since), ..Carry::default() };
+        let ground = Ground::new(self);
         let overfull = overfull::find(&ground, since);
+        let mut written = Vec::new();
         for block in &overfull {
-            let Some(_) = writer.put(&block.spot, std::slice::from_ref(&block.piece)) else { continue };
-            let (author, update) = (ground.author(block.author), writer.finish(&block.gone));
-            carry.carried.push(Carried { author, update });
+            if writer.put(&block.spot, std::slice::from_ref(&block.piece)).is_some() {
+                let (author, update) = (ground.author(block.author), writer.finish(&block.gone));
+                written.push(Carried { author, update });
+            }
         }
-        let doubles = doubled::find(&ground, since.max((self.rows.len() - fresh) as u32), hints);
-        ground.doubled = doubles.letters;
-        let mut runs = orphans::find(&ground, since);
-        runs.extend(doubles.runs);
-        runs.extend(strayed::find(&ground, since, hints));
-        let is_written = |run: &Run| {
-            run.items.iter().any(|it| overfull.iter().any(|block| block.items.contains(it)))
+        let runs: Vec<Run> = overfull.into_iter().flat_map(|block| block.runs).collect();
+        // What is new in other forms of a line has a place when that line is there.
+        let after = if written.is_empty() { None } else { self.with(&written) };
+        let Some(after) = after else {
+            let writer = Writer::new(own, self.items.known(own));
+            return self.carry_all(since, fresh, hints, writer, Vec::new());
         };
-        runs.retain(|run| !is_written(run));
+        let mut carry = after.carry_all(since, fresh, hints, writer, runs);
+        carry.carried.splice(0..0, written);
+        carry
+    }
+
+    /// The past with edits behind it that are about to be made; `None` if they do not fit.
+    fn with(&self, edits: &[Carried]) -> Option<Past> {
+        let mut past = self.clone();
+        for Carried { author, update } in edits {
+            let (author, connection) = match author {
+                Author::User(user) => (Some(user.clone()), ConnectionId(0)),
+                Author::Connection(connection) => (None, *connection),
+            };
+            let (seq, at_ms) =
+                (Seq(past.last().0 + 1), past.rows.last().map_or(0, |row| row.at_ms));
+            past.extend(&[LogRow { seq, at_ms, author, connection, bytes: update.clone() }])
+                .ok()?;
+        }
+        Some(past)
+    }
+
+    /// Like [`Past::carry`], by numbers of rows; `runs` have lost their place as well.
+    fn carry_all(
+        &self,
+        since: u32,
+        fresh: u32,
+        hints: &[Hint],
+        mut writer: Writer,
+        mut runs: Vec<Run>,
+    ) -> Carry {
+        let mut ground = Ground::new(self);
+        let mut carry = Carry { unkept: orphans::unkept(&ground, since), ..Carry::default() };
+        let doubles = doubled::find(&ground, fresh, hints);
+        ground.doubled = doubles.letters;
+        let known: HashSet<u32> = runs.iter().flat_map(|run| run.items.clone()).collect();
+        let found = orphans::find(&ground, since).into_iter().chain(doubles.runs);
+        let found = found.chain(strayed::find(&ground, since, hints));
+        runs.extend(found.filter(|run| !run.items.iter().any(|it| known.contains(it))));
         let mut spots = Spots::default();
         for run in &runs {
             let spot = run.spot.clone().or_else(|| place::find(&ground, &spots, run));

@@ -34,7 +34,8 @@ impl Gone {
     ) -> bool {
         let now = txn.delete_set();
         if now.is_empty() && updates.clone().all(|update| update.deletes.is_empty()) {
-            return !self.clocks.is_empty() && updates.clone().any(|update| self.comes_back(update));
+            return !self.clocks.is_empty()
+                && updates.clone().any(|update| self.comes_back(update));
         }
         let meant = updates.clone().flat_map(|update| update.deletes.iter().chain(&update.fills));
         let mut unmeant = now.clone();

@@ -2,114 +2,142 @@
 //!
 //! Where a block may hold one line only, and two people have given that line another form, both forms
 //! meet in each of their editors before the server can take one of them out. A ProseMirror binding answers
-//! that by deleting the block, with all that is in it. No person did that: the block is written again, with
-//! the form that came first. Source: `y-prosemirror`, `createNodeFromYElement`.
+//! that by deleting the block with all that is in it, and then the blocks around it that are left empty.
+//! No person did that: the blocks are written again, with one of the forms.
+//! Source: `y-prosemirror`, `createNodeFromYElement`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use super::ground::Ground;
+use super::orphans::{Run, runs_of};
 use super::pieces::Piece;
 use super::place::Spot;
 use crate::crdt::lint::Span;
-use crate::crdt::past::items::{Content, Id, NONE};
-
-/// Letters of one block that are looked at.
-const LETTERS_MAX: usize = 4_096;
+use crate::crdt::past::items::{Content, Id, Item, NONE};
 
 /// A block that is to be written again.
 #[derive(Debug)]
 pub(super) struct Overfull {
-    /// Who wrote into it last.
+    /// Who made the form that stays.
     pub(super) author: u32,
     pub(super) spot: Spot,
     pub(super) piece: Piece,
-    /// What it is a copy of.
-    pub(super) items: HashSet<u32>,
+    /// Where all that is written again was.
     pub(super) gone: Vec<Span>,
+    /// What the other forms hold: what of it is new goes into the one that stays.
+    pub(super) runs: Vec<Run>,
+}
+
+/// A block that held two forms of one line, all around it that went with it, and its other forms.
+#[derive(Debug, Default)]
+struct Torn {
+    /// The form that stays.
+    form: u32,
+    late: HashSet<u32>,
+    /// The first row that deleted something of it, and who sent that.
+    since: u32,
+    author: u32,
 }
 
 /// The blocks that rows from `since` on deleted in this way.
 pub(super) fn find(ground: &Ground<'_>, since: u32) -> Vec<Overfull> {
-    let tops = (0..ground.past.items.count()).filter(|it| is_top(ground, *it, since));
-    tops.filter_map(|it| overfull(ground, it)).collect()
-}
-
-/// A block that a row deleted which wrote nothing; what it stood in is there.
-fn is_top(ground: &Ground<'_>, number: u32, since: u32) -> bool {
-    let item = ground.item(number);
-    let is_block = matches!(item.content, Content::Type(_)) && item.is_listed();
-    let is_gone = item.deleted != NONE && item.deleted >= since;
-    is_block && is_gone && ground.died(item.parent) == NONE
-}
-
-fn overfull(ground: &Ground<'_>, top: u32) -> Option<Overfull> {
-    let row = ground.item(top).deleted;
-    let late = late_forms(ground, top, &seen_together(ground, top, row))?;
-    let is_left = |number: u32| {
+    let mut tops: BTreeMap<u32, Torn> = BTreeMap::new();
+    for number in 0..ground.past.items.count() {
         let item = ground.item(number);
-        (item.deleted == NONE || item.deleted == row) && !late.contains(&number)
-    };
-    let piece = ground.piece_with(top, &is_left)?;
-    let items = below(ground, top, &is_left);
-    let made = items.iter().map(|it| ground.item(*it).inserted).max()?;
-    let gone = items.iter().map(|it| span(ground, *it)).collect();
-    let (author, spot) = (ground.author_of(made), ground.before(top));
-    Some(Overfull { author, spot, piece, gone, items: items.into_iter().collect() })
-}
-
-/// The letters of a block that the row which deleted it found there.
-fn seen_together(ground: &Ground<'_>, top: u32, row: u32) -> HashMap<Id, u32> {
-    let again: HashSet<Id> = ground.past.again(row).collect();
-    let is_seen = |it: u32| {
-        let item = ground.item(it);
-        item.deleted == row || again.contains(&item.id)
-    };
-    let mut letters = HashMap::new();
-    for number in below(ground, top, &is_seen) {
-        let item = ground.item(number);
-        let clocks = (0..item.text_len()).map(|skip| Id { clock: item.id.clock + skip, ..item.id });
-        letters.extend(clocks.take(LETTERS_MAX - letters.len().min(LETTERS_MAX)).map(|id| (id, number)));
-    }
-    letters
-}
-
-/// Where two forms of one line stood beside each other in a block that went with them: all but the first.
-fn late_forms(ground: &Ground<'_>, top: u32, seen: &HashMap<Id, u32>) -> Option<HashSet<u32>> {
-    let mut late = HashSet::new();
-    for (letter, number) in seen {
-        for other in ground.family(*letter) {
-            let Some(copy) = seen.get(&other).filter(|_| other != *letter) else { continue };
-            if let Some((one, two)) = beside_each_other(ground, top, *number, *copy) {
-                let came = |it: u32| (ground.item(it).inserted, it);
-                late.insert(if came(one) < came(two) { two } else { one });
-            }
+        if item.deleted == NONE || item.deleted < since || !item.is_listed() {
+            continue;
         }
+        let Some((form, late)) = forms(ground, number) else { continue };
+        let author = ground.author_of(item.deleted);
+        let Some(top) = top_of(ground, number, author) else { continue };
+        let torn = tops.entry(top).or_insert(Torn {
+            form,
+            since: item.deleted,
+            author,
+            ..Torn::default()
+        });
+        torn.since = torn.since.min(item.deleted);
+        torn.late.extend(late);
     }
-    (!late.is_empty()).then_some(late)
+    tops.into_iter().filter_map(|(top, torn)| overfull(ground, top, &torn)).collect()
 }
 
-/// The two different blocks around two items that stand in the same block.
-fn beside_each_other(ground: &Ground<'_>, top: u32, one: u32, two: u32) -> Option<(u32, u32)> {
-    let inside = |it: u32| ground.outwards(it).take_while(move |it| *it != top);
-    let around: Vec<u32> = inside(one).collect();
-    inside(two).find_map(|two| {
-        let is_beside = |one: &&u32| **one != two && ground.item(**one).parent == ground.item(two).parent;
-        let one = *around.iter().find(is_beside)?;
-        let are_blocks = [one, two].iter().all(|it| ground.tag(*it).is_some_and(|tag| !tag.is_empty()));
-        are_blocks.then_some((one, two))
-    })
+/// The form of a line that stays and the others, where a block held several when it was deleted.
+fn forms(ground: &Ground<'_>, number: u32) -> Option<(u32, Vec<u32>)> {
+    let Content::Type(branch) = ground.item(number).content else { return None };
+    let row = ground.item(number).deleted;
+    let mut again: Option<HashSet<Id>> = None;
+    let mut stood = |number: &u32| {
+        let item = ground.item(*number);
+        let is_block = ground.tag(*number).is_some_and(|tag| !tag.is_empty());
+        is_block
+            && (item.deleted == row
+                || again.get_or_insert_with(|| ground.past.again(row).collect()).contains(&item.id))
+    };
+    let blocks: Vec<u32> = ground.children(branch).filter(&mut stood).collect();
+    let went_with_it = |item: &Item| item.deleted == row;
+    let letters = |block: u32| {
+        let mut letters = Vec::new();
+        ground.letters(block, &went_with_it, &mut letters);
+        letters
+    };
+    let came = |block: u32| std::cmp::Reverse((ground.item(block).inserted, block));
+    let stays = blocks.iter().copied().max_by_key(|it| (letters(*it).len(), came(*it)))?;
+    let copies: HashSet<Id> =
+        letters(stays).into_iter().flat_map(|(id, _)| ground.family(id)).collect();
+    let is_form = |block: &u32| {
+        let mut ever = Vec::new();
+        ground.letters(*block, &|_| true, &mut ever);
+        *block != stays && ever.iter().any(|(id, _)| copies.contains(id))
+    };
+    let late: Vec<u32> = blocks.iter().copied().filter(is_form).collect();
+    (!late.is_empty()).then_some((stays, late))
 }
 
-/// The items in a block that are meant, each behind what it is in.
+/// The outermost block that is gone around another; `None` if somebody else deleted it.
+fn top_of(ground: &Ground<'_>, number: u32, author: u32) -> Option<u32> {
+    let gone = ground.outwards(number).take_while(|it| {
+        *it == number
+            || ground.died(ground.item(*it).parent) != NONE
+            || ground.item(*it).deleted != NONE
+    });
+    let top = gone.last()?;
+    let item = ground.item(top);
+    let is_own =
+        item.is_listed() && item.deleted != NONE && ground.author_of(item.deleted) == author;
+    is_own.then_some(top)
+}
+
+fn overfull(ground: &Ground<'_>, top: u32, torn: &Torn) -> Option<Overfull> {
+    let went = |item: &Item| {
+        item.deleted == NONE
+            || item.deleted >= torn.since && ground.author_of(item.deleted) == torn.author
+    };
+    let is_left = |number: u32| went(ground.item(number)) && !torn.late.contains(&number);
+    let piece = ground.piece_with(top, &is_left)?;
+    let gone = below(ground, top, &|it| went(ground.item(it)));
+    let gone = gone.into_iter().map(|it| span(ground, it)).collect();
+    let mut new = Vec::new();
+    for form in &torn.late {
+        let inside = below(ground, *form, &|it| it == *form || went(ground.item(it)));
+        new.extend(inside.into_iter().filter(|it| ground.item(*it).text_len() > 0));
+    }
+    let author = ground.author_of(ground.item(torn.form).inserted);
+    let (spot, runs) = (ground.before(top), runs_of(ground, &new, true));
+    Some(Overfull { author, spot, piece, gone, runs })
+}
+
+/// A block and the items in it that are meant.
 fn below(ground: &Ground<'_>, top: u32, is_meant: &dyn Fn(u32) -> bool) -> Vec<u32> {
     let mut found = Vec::new();
     let mut open = vec![top];
     while let Some(number) = open.pop() {
-        if let Content::Type(branch) = ground.item(number).content {
-            open.extend(ground.children(branch).filter(|it| is_meant(*it)));
+        if !is_meant(number) {
+            continue;
         }
-        if is_meant(number) {
-            found.push(number);
+        found.push(number);
+        if let Content::Type(branch) = ground.item(number).content {
+            open.extend(ground.children(branch));
         }
     }
     found
