@@ -53,6 +53,9 @@ use walk::{Views, Walk};
 /// Items that others have deleted meanwhile and that a row may be seen to write anew.
 const AGAIN_MAX: usize = 4_096;
 
+/// Rows that somebody who is there may not have seen yet, while their own are on the way.
+const UNSEEN_ROWS_MAX: u32 = 256;
+
 /// Who wrote something.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Author {
@@ -243,6 +246,7 @@ impl Past {
         let number = u32::try_from(self.rows.len()).map_err(|_| "too many rows".to_owned())?;
         let first = self.items.count();
         let seen = self.items.insert(&decode::sections(&row.bytes)?, number)?;
+        let seen = seen.min(number.saturating_sub(UNSEEN_ROWS_MAX));
         let (mut deleted, mut again) = (Vec::new(), Vec::new());
         for span in &summary.deletes {
             let note = |item, before| again.extend((before > seen).then_some(item));

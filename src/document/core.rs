@@ -129,6 +129,8 @@ pub struct Core {
     pub(super) snapshot_in_flight: bool,
     /// The first row of the log of which it is not known whether it has cost text.
     pub(super) unexamined: Option<Seq>,
+    /// Until then a batch that deletes something may have cost text.
+    pub(super) wary_until: Duration,
     /// That is to be found out: the document has just been opened.
     pub(super) must_examine: bool,
     /// An answer to that did not fit: not asked again before the next start.
@@ -215,6 +217,7 @@ impl Core {
             careful: false,
             snapshot_in_flight: false,
             unexamined: None,
+            wary_until: Duration::ZERO,
             must_examine: false,
             carries_nothing: false,
             loading: true,

@@ -26,6 +26,10 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 /// A session whose updates leave a hole so often in a row does not get anywhere by being asked.
 const HOLES_MAX: u32 = 16;
 
+/// So long after a batch that may have cost text, deletions are looked at as well: editors may answer
+/// what they were shown by deleting it.
+const WARY: Duration = Duration::from_secs(5);
+
 /// While the log fails it is tried again after this time, then after twice as long, and so on.
 const RETRY_FIRST: Duration = Duration::from_millis(250);
 const RETRY_MAX: Duration = Duration::from_secs(5);
@@ -255,20 +259,27 @@ impl Core {
         }
         self.published_starts = starts;
         let reply = Reply::Update { update: merged.clone() };
+        // A part of what they lack might show a line without its form: they get everything at once.
+        let mut except: Vec<SessionId> = self.await_everything().collect();
         if durable && self.undurable.is_empty() {
-            self.publish(reply, Vec::new());
+            self.publish(reply, except);
             return self.acknowledge(&acks);
         }
         // To an author its own update is an acknowledgement, which must wait for the disk.
-        let except = acks.iter().map(|ack| ack.session).collect();
+        except.extend(acks.iter().map(|ack| ack.session));
         self.publish(reply, except);
         self.undurable.push_back(Undurable { merged, acks });
+    }
+
+    /// Who has said what they have and has not been told yet what they lack.
+    fn await_everything(&self) -> impl Iterator<Item = SessionId> {
+        self.syncs.iter().filter(|sync| sync.kind.is_step()).map(|sync| sync.session)
     }
 
     /// The oldest batch that waits for the disk is there.
     pub(super) fn durable(&mut self) {
         let Some(Undurable { merged, acks }) = self.undurable.pop_front() else { return };
-        let mut told: Vec<SessionId> = Vec::new();
+        let mut told: Vec<SessionId> = self.await_everything().collect();
         for ack in &acks {
             if !told.contains(&ack.session) && self.sessions.contains_key(&ack.session) {
                 told.push(ack.session);
@@ -399,11 +410,11 @@ impl Core {
         // What did not fit has gathered already. If it waited, a crowd that types more than a batch in
         // an interval would fall behind for ever.
         self.next_flush = if self.waiting.is_empty() { now + interval } else { now };
-        self.launch(batch, integrated);
+        self.launch(batch, integrated, now);
     }
 
     /// Sorts a batch by what became of it; what changed the replica goes to the log.
-    fn launch(&mut self, batch: Vec<Waiting>, integrated: Integrated) {
+    fn launch(&mut self, batch: Vec<Waiting>, integrated: Integrated, now: Duration) {
         let Integrated { verdicts, merged, starts, mut costs_text } = integrated;
         let mut records: Vec<Record> = Vec::new();
         let mut hints = Vec::new();
@@ -442,9 +453,12 @@ impl Core {
         }
         let bytes = records.iter().map(|record| record.bytes.len()).sum();
         let rows = records.len() as u64;
+        let has_deletes = kept.iter().any(|it| !it.update.summary.deletes.is_empty());
+        costs_text |= now < self.wary_until && has_deletes;
         let (batch, rescues) = (kept, false);
         self.flight = Some(Flight { merged, starts, acks, batch, rows, bytes, rescues });
         if costs_text && !self.carries_nothing {
+            self.wary_until = now + WARY;
             self.examine(records, hints);
         } else {
             self.effects.push(Effect::Append { records, aside: None });
