@@ -101,6 +101,8 @@ pub struct Summary {
     pub subdocuments: usize,
     /// Items that can have items below them (texts, elements, maps, arrays).
     pub types: usize,
+    /// Right behind what the first item was written.
+    pub first_after: Option<Place>,
     /// Right in front of what the first item was written.
     pub first_before: Option<Place>,
     /// Right in front of what types were written; of many only the first.
@@ -198,7 +200,7 @@ impl Summary {
 
     fn add(&mut self, block: &Block) {
         if self.inserts.is_empty() {
-            self.first_before = block.right_origin;
+            (self.first_after, self.first_before) = (block.origin, block.right_origin);
         }
         match block.kind {
             Kind::Skip => self.has_skip = true,

@@ -22,9 +22,9 @@ mod whole;
 pub use append::{Page, append_lines, has_edit_of};
 pub use desk::{BeyondTheEnd, Desk};
 pub use everything::everything_to_json;
-pub use lint::{LintLimits, Summary};
+pub use lint::{LintLimits, Place, Span as Clocks, Summary};
 pub use past::{
-    Author, Carried, Carry, Change, ChangeKind, Edit, Hint, Kept, Past, PastError, Span, Why,
+    Author, Carried, Carry, Change, ChangeKind, Edit, Hint, Kept, Past, PastError, Seen, Span, Why,
     to_json,
 };
 pub use replica::{

@@ -39,7 +39,7 @@ mod moves;
 mod spans;
 mod walk;
 
-pub use carry::{Carried, Carry, Hint, Kept, Why};
+pub use carry::{Carried, Carry, Hint, Kept, Seen, Why};
 pub use changes::{Change, ChangeKind};
 pub use spans::Span;
 

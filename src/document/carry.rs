@@ -11,7 +11,7 @@
 use bytes::Bytes;
 
 use super::core::Core;
-use super::flush::{Flight, Waiting};
+use super::flush::Flight;
 use super::input::{Aside, Effect, Record};
 use crate::crdt::{Author, Carry, Hint, Linted, Verdict};
 use crate::id::{ConnectionId, Seq, SessionId};
@@ -85,6 +85,7 @@ impl Core {
         if !records.is_empty() {
             flight.add(&integrated, &records)?;
         }
+        self.unseen.note_carried(updates.iter().map(|update| &update.summary));
         Ok(records)
     }
 
@@ -95,24 +96,6 @@ impl Core {
         for session in writers {
             self.send(session, Reply::Stateless { payload: RESCUED.into() });
         }
-    }
-
-    /// What a session had seen that brings all that it has, as the row `seq`, and whether it had not seen
-    /// something that others have written.
-    pub(super) fn hint(&mut self, waiting: &Waiting, seq: Seq) -> Option<(Hint, bool)> {
-        let inserts = &waiting.update.summary.inserts;
-        if !waiting.whole || inserts.is_empty() {
-            return None;
-        }
-        let vector = self.sessions.get_mut(&waiting.session).and_then(|known| known.had.take());
-        let replica = self.replica.as_ref()?;
-        // A later answer may hold everything that it has been shown.
-        let seen =
-            vector.map_or_else(|| replica.state_vector(), |vector| replica.known_part(&vector));
-        let is_own = |client| inserts.iter().any(|insert| insert.client == client);
-        let mut lacked = replica.grown_since(&seen).into_iter();
-        let lacks = lacked.any(|(client, _)| !is_own(client));
-        Some((Hint { seq, seen }, lacks))
     }
 }
 

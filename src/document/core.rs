@@ -20,6 +20,7 @@ use super::lineage::Lineage;
 use super::member::{Asked, Question, Session};
 use super::pace;
 use super::presence::{Presence, PresenceLimits, Speaker};
+use super::unseen::Unseen;
 use crate::config::Config;
 use crate::crdt::{LintLimits, Linted, Preview, Replica, StateVector, Summary};
 use crate::id::{Seq, SessionId, User};
@@ -129,6 +130,7 @@ pub struct Core {
     pub(super) snapshot_in_flight: bool,
     /// The first row of the log of which it is not known whether it has cost text.
     pub(super) unexamined: Option<Seq>,
+    pub(super) unseen: Unseen,
     /// Until then a batch that deletes something may have cost text.
     pub(super) wary_until: Duration,
     /// That is to be found out: the document has just been opened.
@@ -217,6 +219,7 @@ impl Core {
             careful: false,
             snapshot_in_flight: false,
             unexamined: None,
+            unseen: Unseen::default(),
             wary_until: Duration::ZERO,
             must_examine: false,
             carries_nothing: false,

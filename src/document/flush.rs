@@ -272,7 +272,7 @@ impl Core {
     }
 
     /// Who has said what they have and has not been told yet what they lack.
-    fn await_everything(&self) -> impl Iterator<Item = SessionId> {
+    pub(super) fn await_everything(&self) -> impl Iterator<Item = SessionId> {
         self.syncs.iter().filter(|sync| sync.kind.is_step()).map(|sync| sync.session)
     }
 
@@ -426,7 +426,7 @@ impl Core {
                 Verdict::Applied => {
                     records.push(waiting.record.clone());
                     let seq = Seq(self.log.last.0 + records.len() as u64);
-                    if let Some((hint, lacks)) = self.hint(&waiting, seq) {
+                    if let Some((hint, lacks)) = self.hint(&waiting, seq, now) {
                         costs_text |= lacks;
                         hints.push(hint);
                     }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::flush::Credit;
 use super::input::About;
+use super::unseen::Wrote;
 use crate::crdt::StateVector;
 use crate::id::SessionId;
 
@@ -47,6 +48,8 @@ pub(super) struct Session {
     pub(super) was_early: bool,
     /// The state vector that it sent last, as long as it has brought nothing since.
     pub(super) had: Option<Bytes>,
+    /// The letters that it wrote last.
+    pub(super) wrote: Option<Wrote>,
     /// Stalled: what it had for certain when its outbox was full.
     pub(super) behind: Option<StateVector>,
 }
@@ -89,6 +92,7 @@ impl Session {
             is_stranger: false,
             was_early: false,
             had: None,
+            wrote: None,
             behind: None,
         }
     }

@@ -19,3 +19,4 @@ mod presence;
 pub mod purge;
 pub mod tap;
 mod truth;
+mod unseen;

@@ -86,9 +86,11 @@ pub(super) fn inherit(items: &mut Items, moves: &mut Moves, row: u32, first: u32
     });
     let mut taken =
         Taken { from: vec![false; went.units.len()], to: vec![false; came.units.len()] };
+    // A row that writes what it deletes, and nothing else, moves it.
+    let moves_all = went.units == came.units;
     for found in common(&went, &came) {
         for part in taken.claim(found, &went, &came) {
-            give(items, moves, row, (&went, &came), part);
+            give(items, moves, (row, moves_all), (&went, &came), part);
         }
     }
 }
@@ -322,7 +324,13 @@ fn counts(part: Match, went: &Runs, came: &Runs) -> bool {
 }
 
 /// Hands a run on, piece by piece.
-fn give(items: &mut Items, moves: &mut Moves, row: u32, (went, came): (&Runs, &Runs), part: Match) {
+fn give(
+    items: &mut Items,
+    moves: &mut Moves,
+    (row, moves_all): (u32, bool),
+    (went, came): (&Runs, &Runs),
+    part: Match,
+) {
     let mut done = 0;
     while done < part.len {
         let (source, skipped) = went.piece(part.from + done);
@@ -331,7 +339,7 @@ fn give(items: &mut Items, moves: &mut Moves, row: u32, (went, came): (&Runs, &R
         let id = Id { clock: target.id.clock + offset as u32, ..target.id };
         items.give(id, len as u32, source.written);
         let from = Id { clock: source.id.clock + skipped as u32, ..source.id };
-        if part.len >= EDGE_UNITS_MIN || is_of_a_block(items, row, from, id) {
+        if moves_all || part.len >= EDGE_UNITS_MIN || is_of_a_block(items, row, from, id) {
             moves.push(Move { row, from, to: id, len: len as u32 });
         }
         done += len;

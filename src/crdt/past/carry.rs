@@ -45,13 +45,22 @@ use orphans::Run;
 use place::{Spot, Spots};
 use write::Writer;
 
-/// What an offline client had when it came back with its edits.
+/// What somebody had seen who made an edit.
 #[derive(Debug, Clone)]
 pub struct Hint {
-    /// The row that holds its edits.
+    /// The row that holds the edit.
     pub seq: Seq,
-    /// What it had seen of the others.
-    pub seen: StateVector,
+    /// What was seen.
+    pub seen: Seen,
+}
+
+/// What of the others' edits somebody had seen.
+#[derive(Debug, Clone)]
+pub enum Seen {
+    /// What a client had that came back.
+    All(StateVector),
+    /// Everything up to a row, and perhaps nothing behind it, of a client that was there.
+    Until(Seq),
 }
 
 /// What has to be done so that no text is lost.

@@ -8,9 +8,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::Hint;
 use super::ground::Ground;
 use super::orphans::{Run, runs_of};
+use super::{Hint, Seen};
 use crate::crdt::lint::Span;
 use crate::crdt::past::items::{Content, Id, NONE};
 
@@ -71,7 +71,10 @@ fn is_double(ground: &Ground<'_>, copy: Id, known: &HashSet<Id>, hint: Option<&H
     ground.family(copy).into_iter().any(|other| {
         let before = ground.item(ground.past.items.find(other));
         let place = ground.past.items.place(other);
-        let is_seen = hint.is_some_and(|hint| hint.seen.has(place.client, place.clock));
+        let is_seen = hint.is_some_and(|hint| match &hint.seen {
+            Seen::All(seen) => seen.has(place.client, place.clock),
+            Seen::Until(_) => false,
+        });
         let is_before = (before.inserted, other) < (item.inserted, copy);
         other != copy && !is_seen && is_before && !known.contains(&other) && ground.is_live(before)
     })

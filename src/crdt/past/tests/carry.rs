@@ -4,8 +4,8 @@ use yrs::UndoManager;
 use yrs::types::Attrs;
 
 use super::*;
-use crate::crdt::past::carry::{Hint, Kept};
-use crate::crdt::state_vector::StateVector as Seen;
+use crate::crdt::past::carry::{Hint, Kept, Seen};
+use crate::crdt::state_vector::StateVector as Vector;
 
 /// The client id of the edits that carry text over.
 const OWN: u64 = 1 << 40;
@@ -59,7 +59,7 @@ impl Table {
 
     /// Somebody is back: is asked for what they have, and then hears what they lack.
     fn sync(&mut self, who: &Person) {
-        let seen = Seen(who.doc.transact().state_vector());
+        let seen = Seen::All(Vector(who.doc.transact().state_vector()));
         let brought = lack(&who.doc, &self.server);
         let before = self.server.transact().snapshot();
         hear(&self.server, &brought);
