@@ -16,6 +16,8 @@ use crate::id::{Seq, SessionId};
 const UNSEEN_FOR: Duration = Duration::from_secs(2);
 /// Edits that are remembered.
 const REPLACED_MAX: usize = 64;
+/// Clocks beside deleted ones that may be of the same line.
+const NEAR: u32 = 16;
 /// Stretches that are remembered of one of them.
 const SPANS_MAX: usize = 256;
 
@@ -159,7 +161,10 @@ impl Core {
         let wrote = others.filter_map(|(_, known)| known.wrote.as_ref()).filter(|it| {
             let last = Place { client: it.client, clock: it.end - 1 };
             let is_beside = it.beside.iter().flatten().any(|place| holds(gone, *place));
-            it.until > now && is_beside && !holds(gone, last)
+            let is_gone = gone
+                .iter()
+                .any(|it| it.client == last.client && (it.start..it.end).contains(&last.clock));
+            it.until > now && is_beside && !is_gone
         });
         wrote.map(|it| it.seq).min()
     }
@@ -174,7 +179,9 @@ fn beside(edit: &Summary) -> [Option<Place>; 2] {
     [edit.first_after, edit.first_before]
 }
 
+/// Whether a place is among clocks or near them: editors leave letters alone that a line and the one in its
+/// place have in common.
 fn holds(spans: &[Clocks], place: Place) -> bool {
-    let clocks = |it: &Clocks| it.start..it.end;
+    let clocks = |it: &Clocks| it.start.saturating_sub(NEAR)..it.end.saturating_add(NEAR);
     spans.iter().any(|it| it.client == place.client && clocks(it).contains(&place.clock))
 }
