@@ -88,7 +88,10 @@ fn forms(ground: &Ground<'_>, number: u32) -> Option<(u32, Vec<u32>)> {
     let is_form = |block: &u32| {
         let mut ever = Vec::new();
         ground.letters(*block, &|_| true, &mut ever);
-        *block != stays && ever.iter().any(|(id, _)| copies.contains(id))
+        // Whoever has seen a form that took the place of another has not seen them together.
+        let stood_together = ground.item(*block).deleted > ground.item(stays).inserted;
+        let is_other = *block != stays && stood_together;
+        is_other && ever.iter().any(|(id, _)| copies.contains(id))
     };
     let late: Vec<u32> = blocks.iter().copied().filter(is_form).collect();
     (!late.is_empty()).then_some((stays, late))
