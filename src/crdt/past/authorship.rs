@@ -154,10 +154,12 @@ fn comes_back(items: &mut Items, moves: &mut Moves, row: u32, number: u32) -> bo
         id.clock += len;
     }
     // A single letter that happens to be the first of a deleted word has not come back.
-    let ends = !items.is_known(id) || {
-        let next = items.item(items.find(id));
-        next.deleted == NONE || !matches!(next.content, Content::Text(_))
-    };
+    let last = items.item(items.find(Id { clock: id.clock - 1, ..id }));
+    let ends = id.clock == last.id.clock + last.len
+        && (last.right == NONE || {
+            let next = items.item(last.right);
+            next.deleted != last.deleted || !matches!(next.content, Content::Text(_))
+        });
     let is_gone = match items.branch(item.parent).owner {
         NONE => false,
         owner => items.item(owner).deleted != NONE,

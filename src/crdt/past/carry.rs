@@ -187,6 +187,11 @@ impl Past {
                 None => {}
             }
         }
+        for block in overfull::begun_anew(&ground, since) {
+            let author = ground.author(ground.author_of(ground.item(block).inserted));
+            let update = writer.finish(&ground.spans_below(block));
+            carry.carried.push(Carried { author, update });
+        }
         for (author, gone) in doubles.gone {
             let (author, update) = (ground.author(author), writer.finish(&gone));
             carry.carried.push(Carried { author, update });

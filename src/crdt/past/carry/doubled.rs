@@ -3,7 +3,8 @@
 //! Who makes something else of a line, moves it or undoes a change of its form deletes it and writes a
 //! copy. Two who do that at the same time write two copies of the same letters. All copies of a letter
 //! are known from the rows that deleted one and wrote another, which a copy that somebody pastes does not
-//! do. Of those that are there the one that came to the log first stays. A block that holds nothing else goes as
+//! do. Of those that are there the one that came to the log first stays, unless
+//! the other one stands where its line went. A block that holds nothing else goes as
 //! well; what is new in it is carried to the copy that stays.
 
 use std::collections::{BTreeMap, HashSet};
@@ -34,8 +35,9 @@ pub(super) fn find(ground: &Ground<'_>, since: u32, hints: &[Hint]) -> Doubles {
         for moved in ground.past.moves.of(row) {
             for skip in 0..moved.len {
                 let copy = Id { clock: moved.to.clock + skip, ..moved.to };
-                if is_double(ground, copy, &doubles.letters, hint) {
-                    doubles.letters.insert(copy);
+                if let Some(other) = double_of(ground, copy, &doubles.letters, hint) {
+                    let goes = if has_moved(ground, row, other, copy) { other } else { copy };
+                    doubles.letters.insert(goes);
                 }
             }
         }
@@ -62,13 +64,19 @@ pub(super) fn find(ground: &Ground<'_>, since: u32, hints: &[Hint]) -> Doubles {
     doubles
 }
 
-/// Whether a letter is there, and another copy of it that came before and that its author had not seen.
-fn is_double(ground: &Ground<'_>, copy: Id, known: &HashSet<Id>, hint: Option<&Hint>) -> bool {
+/// The copy of a letter that is there and came before it, where the letter is there and its author had not
+/// seen that.
+fn double_of(
+    ground: &Ground<'_>,
+    copy: Id,
+    known: &HashSet<Id>,
+    hint: Option<&Hint>,
+) -> Option<Id> {
     let item = ground.item(ground.past.items.find(copy));
     if !ground.is_live(item) {
-        return false;
+        return None;
     }
-    ground.family(copy).into_iter().any(|other| {
+    ground.family(copy).into_iter().find(|&other| {
         let before = ground.item(ground.past.items.find(other));
         let place = ground.past.items.place(other);
         let is_seen = hint.is_some_and(|hint| match &hint.seen {
@@ -78,6 +86,19 @@ fn is_double(ground: &Ground<'_>, copy: Id, known: &HashSet<Id>, hint: Option<&H
         let is_before = (before.inserted, other) < (item.inserted, copy);
         other != copy && !is_seen && is_before && !known.contains(&other) && ground.is_live(before)
     })
+}
+
+/// Whether a row moved the line of the first copy to where the other one is: a redo, which knows nothing of
+/// letters that were carried into that line.
+fn has_moved(ground: &Ground<'_>, row: u32, first: Id, copy: Id) -> bool {
+    let line = |id: Id| ground.item(ground.past.items.find(id)).parent;
+    let (from, to) = (line(first), line(copy));
+    let went = |number: &u32| {
+        let item = ground.item(*number);
+        item.deleted == row && item.text_len() > 0
+    };
+    let mut went = ground.children(from).filter(went).map(|it| ground.item(it).id);
+    from != to && went.any(|id| ground.image(id).is_some_and(|image| line(image) == to))
 }
 
 /// The largest block around a letter that its row made and that holds doubled letters and what its row

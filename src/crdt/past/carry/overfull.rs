@@ -15,6 +15,9 @@ use super::place::Spot;
 use crate::crdt::lint::Span;
 use crate::crdt::past::items::{Content, Id, Item, NONE};
 
+/// Elements of which a document holds one: that of BlockNote.
+const ONLY_ONE: [&str; 1] = ["blockGroup"];
+
 /// A block that is to be written again.
 #[derive(Debug)]
 pub(super) struct Overfull {
@@ -59,7 +62,59 @@ pub(super) fn find(ground: &Ground<'_>, since: u32) -> Vec<Overfull> {
         torn.since = torn.since.min(item.deleted);
         torn.late.extend(late);
     }
+    for top in emptied(ground, since) {
+        let item = ground.item(top);
+        let author = ground.author_of(item.deleted);
+        tops.entry(top).or_insert(Torn {
+            form: top,
+            since: item.deleted,
+            author,
+            ..Torn::default()
+        });
+    }
     tops.into_iter().filter_map(|(top, torn)| overfull(ground, top, &torn)).collect()
+}
+
+/// Blocks that were deleted because nothing was left in them, while the server brought something back.
+fn emptied(ground: &Ground<'_>, since: u32) -> Vec<u32> {
+    let is_emptied = |number: &u32| {
+        let item = ground.item(*number);
+        let Content::Type(branch) = item.content else { return false };
+        let is_top = item.deleted != NONE && item.is_listed() && ground.died(item.parent) == NONE;
+        if !is_top || item.deleted < since {
+            return false;
+        }
+        let mut letters = Vec::new();
+        ground.letters(*number, &|it| it.deleted == item.deleted, &mut letters);
+        let is_block = |it: &u32| {
+            ground.item(*it).deleted == NONE && ground.tag(*it).is_some_and(|tag| !tag.is_empty())
+        };
+        letters.is_empty() && ground.children(branch).any(|it| is_block(&it))
+    };
+    (0..ground.past.items.count()).filter(is_emptied).collect()
+}
+
+/// Blocks without letters that rows from `since` on put beside a block with letters, where there may be one
+/// only: an editor whose document was empty for a moment begins a new one.
+pub(super) fn begun_anew(ground: &Ground<'_>, since: u32) -> Vec<u32> {
+    let stands = |number: &u32| {
+        let item = ground.item(*number);
+        item.deleted == NONE && ground.tag(*number).is_some_and(|tag| ONLY_ONE.contains(&tag))
+    };
+    let has_letters = |number: u32| {
+        let mut letters = Vec::new();
+        ground.letters(number, &|it| ground.is_live(it), &mut letters);
+        !letters.is_empty()
+    };
+    let is_begun = |number: &u32| {
+        let item = ground.item(*number);
+        let is_new = item.inserted >= since && item.inserted < NONE && stands(number);
+        is_new && ground.owner(item.parent).is_none() && !has_letters(*number) && {
+            let mut beside = ground.children(item.parent).filter(stands);
+            beside.any(|it| it != *number && has_letters(it))
+        }
+    };
+    (0..ground.past.items.count()).filter(is_begun).collect()
 }
 
 /// The form of a line that stays and the others, where a block held several when it was deleted.
