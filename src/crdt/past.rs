@@ -44,7 +44,7 @@ pub use changes::{Change, ChangeKind};
 pub use spans::Span;
 
 use changes::Changes;
-use items::{Id, Items};
+use items::{Id, Item, Items};
 use json::Json;
 use moves::Moves;
 use spans::Spans;
@@ -262,8 +262,14 @@ impl Past {
         };
         let inserted = self.items.text_since(first, number);
         let gone = deleted.iter().map(|item| self.items.item(*item).text_len()).sum();
-        authorship::inherit(&mut self.items, &mut self.moves, number, first, &went);
         let (author, seq, at_ms) = (self.number(Author::of(row)), row.seq, row.at_ms);
+        let is_author =
+            |row: u32| self.rows.get(row as usize).is_some_and(|it| it.author == author);
+        let is_own = |item: &Item| {
+            let mut again = self.again.iter().rev().take(AGAIN_MAX);
+            is_author(item.deleted) || again.any(|(row, id)| *id == item.id && is_author(*row))
+        };
+        authorship::inherit(&mut self.items, &mut self.moves, number, first, &went, &is_own);
         self.rows.push(Row { seq, at_ms, author, inserted, deleted: gone });
         Ok(())
     }

@@ -28,6 +28,8 @@ const UNITS_MAX: usize = 1 << 20;
 const CANDIDATES_MAX: usize = 16;
 /// Units that are compared for one row.
 const COMPARED_MAX: usize = 1 << 22;
+/// Runs that are compared with short ones, and short ones that are.
+const SHORT_MAX: usize = 256;
 /// Items that are passed over between two of one run.
 const PASSED_MAX: usize = 64;
 
@@ -59,14 +61,22 @@ struct Match {
 }
 
 /// Settles whose text a row inserts, and notes what of it was moved. `first` is the number of the
-/// first item that it made, `deleted` the items that it deleted.
-pub(super) fn inherit(items: &mut Items, moves: &mut Moves, row: u32, first: u32, deleted: &[u32]) {
+/// first item that it made, `deleted` the items that it deleted; `is_own` tells what its author has deleted
+/// before.
+pub(super) fn inherit(
+    items: &mut Items,
+    moves: &mut Moves,
+    row: u32,
+    first: u32,
+    deleted: &[u32],
+    is_own: &dyn Fn(&Item) -> bool,
+) {
     revive(items, moves, row, first);
     let came = (first..items.count())
         .filter(|&it| is_text(items, it, |item| item.inserted == row && item.deleted != row));
     let came: Vec<u32> = came.filter(|&it| items.item(it).written == row).collect();
     let came: Vec<u32> =
-        came.into_iter().filter(|number| !comes_back(items, moves, row, *number)).collect();
+        came.into_iter().filter(|number| !comes_back(items, moves, row, *number, is_own)).collect();
     if came.is_empty() {
         return;
     }
@@ -86,12 +96,20 @@ pub(super) fn inherit(items: &mut Items, moves: &mut Moves, row: u32, first: u32
     });
     let mut taken =
         Taken { from: vec![false; went.units.len()], to: vec![false; came.units.len()] };
-    // A row that writes what it deletes, and nothing else, moves it.
-    let moves_all = went.units == came.units;
+    // A row that writes what it deletes, and nothing else, moves it: lines that change places.
+    let moves_all = went.sorted() == came.sorted();
+    let is_of_block = |part: Match| {
+        let ((source, from), (target, to)) = (went.piece(part.from), came.piece(part.to));
+        let at =
+            |piece: &Piece, skip: usize| Id { clock: piece.id.clock + skip as u32, ..piece.id };
+        is_of_a_block(items, row, at(source, from), at(target, to))
+    };
+    let mut parts = Vec::new();
     for found in common(&went, &came) {
-        for part in taken.claim(found, &went, &came) {
-            give(items, moves, (row, moves_all), (&went, &came), part);
-        }
+        parts.extend(taken.claim(found, &went, &came, &is_of_block));
+    }
+    for part in parts {
+        give(items, moves, (row, moves_all), (&went, &came), part);
     }
 }
 
@@ -129,7 +147,13 @@ fn is_text(items: &Items, number: u32, is_meant: impl Fn(&Item) -> bool) -> bool
 
 /// Whether an item repeats deleted text that begins right behind it; then it belongs to whom that
 /// belonged.
-fn comes_back(items: &mut Items, moves: &mut Moves, row: u32, number: u32) -> bool {
+fn comes_back(
+    items: &mut Items,
+    moves: &mut Moves,
+    row: u32,
+    number: u32,
+    is_own: &dyn Fn(&Item) -> bool,
+) -> bool {
     let item = *items.item(number);
     let (Some(mut id), Content::Text(start)) = (item.right_origin, item.content) else {
         return false;
@@ -164,7 +188,7 @@ fn comes_back(items: &mut Items, moves: &mut Moves, row: u32, number: u32) -> bo
         NONE => false,
         owner => items.item(owner).deleted != NONE,
     };
-    if compared < EDGE_UNITS_MIN && !ends && !is_gone {
+    if compared < EDGE_UNITS_MIN && !ends && !is_gone && !is_own(last) {
         return false;
     }
     for (at, from, len, written) in parts {
@@ -220,6 +244,14 @@ impl Runs {
         self.starts[run]..self.starts[run + 1]
     }
 
+    /// The texts of the runs, in an order that says nothing of their places.
+    fn sorted(&self) -> Vec<&[u16]> {
+        let mut texts: Vec<&[u16]> = self.runs().map(|run| &self.units[run]).collect();
+        texts.retain(|text| !text.is_empty());
+        texts.sort_unstable();
+        texts
+    }
+
     fn runs(&self) -> impl Iterator<Item = std::ops::Range<usize>> {
         self.starts.windows(2).map(|pair| pair[0]..pair[1])
     }
@@ -259,7 +291,7 @@ fn common(went: &Runs, came: &Runs) -> Vec<Match> {
     found
 }
 
-/// Runs that are equal as a whole.
+/// Runs that are equal as a whole, and short ones that are the end of another.
 fn whole(went: &Runs, came: &Runs) -> Vec<Match> {
     let mut by_text: HashMap<&[u16], Vec<usize>> = HashMap::new();
     // The last is taken first.
@@ -272,6 +304,13 @@ fn whole(went: &Runs, came: &Runs) -> Vec<Match> {
             found.push(Match { from, to: run.start, len: run.len() });
         }
     }
+    let short = came.runs().filter(|run| (1..EDGE_UNITS_MIN).contains(&run.len()));
+    for run in short.take(SHORT_MAX) {
+        let text = &came.units[run.clone()];
+        let ends = went.runs().take(SHORT_MAX).filter(|it| went.units[it.clone()].ends_with(text));
+        let (to, len) = (run.start, run.len());
+        found.extend(ends.map(|it| Match { from: it.end - len, to, len }));
+    }
     found
 }
 
@@ -283,7 +322,13 @@ struct Taken {
 
 impl Taken {
     /// The parts of a match that are still free, on both sides, and long enough.
-    fn claim(&mut self, found: Match, went: &Runs, came: &Runs) -> Vec<Match> {
+    fn claim(
+        &mut self,
+        found: Match,
+        went: &Runs,
+        came: &Runs,
+        is_of_block: &dyn Fn(Match) -> bool,
+    ) -> Vec<Match> {
         let mut parts = Vec::new();
         let mut at = 0;
         while at < found.len {
@@ -292,7 +337,10 @@ impl Taken {
             let end = (start..found.len).find(|i| !is_free(i)).unwrap_or(found.len);
             at = end;
             let part = Match { from: found.from + start, to: found.to + start, len: end - start };
-            parts.extend(whole_characters(part, came).filter(|part| counts(*part, went, came)));
+            let counts = |part: &Match| {
+                counts(*part, went, came) || is_end(*part, went, came) && is_of_block(*part)
+            };
+            parts.extend(whole_characters(part, came).filter(counts));
         }
         for part in &parts {
             self.from[part.from..][..part.len].fill(true);
@@ -311,6 +359,12 @@ fn whole_characters(mut part: Match, came: &Runs) -> Option<Match> {
         part.len = part.len.checked_sub(1)?;
     }
     Some(part).filter(|part| part.len > 0)
+}
+
+/// Whether a whole run is the end of another.
+fn is_end(part: Match, went: &Runs, came: &Runs) -> bool {
+    let (source, target) = (went.around(part.from), came.around(part.to));
+    part.from + part.len == source.end && part.to == target.start && part.len == target.len()
 }
 
 /// Whether a common run is long enough for where it is.

@@ -42,6 +42,13 @@ pub(super) fn find(ground: &Ground<'_>, since: u32, hints: &[Hint]) -> Doubles {
             }
         }
     }
+    for row in since..ground.past.rows.len() as u32 {
+        let seq = ground.past.rows[row as usize].seq;
+        let is_away = hints.iter().any(|it| it.seq == seq && matches!(it.seen, Seen::All(_)));
+        if !is_away {
+            doubles.letters.extend(taken_back(ground, row));
+        }
+    }
     let blocks: HashSet<u32> =
         doubles.letters.iter().filter_map(|it| block_of(ground, *it, &doubles.letters)).collect();
     let mut blocks: Vec<u32> = blocks.into_iter().collect();
@@ -62,6 +69,34 @@ pub(super) fn find(ground: &Ground<'_>, since: u32, hints: &[Hint]) -> Doubles {
         doubles.gone.entry(author).or_default().push(Span { client, start, end });
     }
     doubles
+}
+
+/// Copies of letters that the server had carried when their author took them back.
+fn taken_back(ground: &Ground<'_>, row: u32) -> Vec<Id> {
+    let author = ground.author_of(row);
+    let mut copies = Vec::new();
+    for start in ground.past.again(row) {
+        let item = ground.item(ground.past.items.find(start));
+        let is_own = item.deleted != NONE && item.inserted < item.deleted && item.deleted < row;
+        let wrote = |row: u32| ground.author_of(row) == author;
+        if !is_own || !wrote(item.written) || !wrote(item.deleted) || item.text_len() == 0 {
+            continue;
+        }
+        let carried = ground.past.moves.of(item.deleted);
+        for clock in item.id.clock..item.id.clock + item.len {
+            let id = Id { clock, ..item.id };
+            if ground.past.moves.of(row).iter().any(|it| it.starts_from(id)) {
+                continue;
+            }
+            let moved = carried.iter().filter(|it| it.starts_from(id) && it.to.client != id.client);
+            let copies_of =
+                moved.map(|it| Id { clock: it.to.clock + (clock - it.from.clock), ..it.to });
+            copies.extend(
+                copies_of.filter(|id| ground.is_live(ground.item(ground.past.items.find(*id)))),
+            );
+        }
+    }
+    copies
 }
 
 /// The copy of a letter that is there and came before it, where the letter is there and its author had not

@@ -197,8 +197,8 @@ fn comes_back(ground: &Ground<'_>, branch: u32, made: u32, undo: u32) -> bool {
     });
     let mut copies = copies.peekable();
     let is_again = |item: &Item| {
-        let sources = ground.trail.sources(item.id);
-        sources.into_iter().chain([item.id]).any(|id| again.iter().any(|it| it.starts_from(id)))
+        let mut family = ground.family(item.id).into_iter();
+        family.any(|id| again.iter().any(|it| it.starts_from(id)))
     };
     copies.peek().is_some() && copies.all(is_again)
 }
