@@ -245,6 +245,30 @@ test('a note is made, written, formatted and found again by keyboard alone', asy
   await context.close();
 });
 
+/** The browser draws no more frames, as a machine that is too busy for them. */
+function drawNothing(page) {
+  return page.evaluate(() => (globalThis.requestAnimationFrame = () => 0));
+}
+
+test('keys go into the text at once after a click below it, and after a button of the format bar', async () => {
+  const { context } = await newPerson(browser, ANN);
+  const page = await context.newPage();
+  await openNote(page, server, 'at-once');
+  const { x, y, height } = await page.locator('.area').boundingBox();
+  const bold = { name: 'Bold', exact: true };
+  await drawNothing(page);
+  await page.mouse.click(x + 40, y + height - 10);
+  await page.keyboard.type('one line');
+  await expectLines(page, ['one line']);
+
+  await page.keyboard.press('Shift+Home');
+  await page.getByRole('button', bold).focus();
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('another');
+  await page.locator('.text strong', { hasText: /^another$/ }).waitFor();
+  await context.close();
+});
+
 /** Presses Tab until the element of that name has the focus. */
 async function tabTo(page, name) {
   await page.getByText(name).first().waitFor();
