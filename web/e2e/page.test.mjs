@@ -5,7 +5,6 @@ import {
   ANN,
   axeFindings,
   BO,
-  caretSettled,
   expectLines,
   expectStatus,
   newPerson,
@@ -203,16 +202,13 @@ test('a note is made, written, formatted and found again by keyboard alone', asy
   await expectLines(page, ['Plan', 'Dig', 'Order compost']);
 
   await page.keyboard.press('Control+Home');
-  await caretSettled(page);
   await page.keyboard.press('ArrowUp');
   await page.keyboard.type('By keyboard');
   assert.equal(await page.locator('textarea').inputValue(), 'By keyboard');
   await page.keyboard.press('Enter');
   await page.keyboard.press('ArrowDown');
-  await caretSettled(page);
   await page.keyboard.press('Home');
   await page.keyboard.press('Shift+End');
-  await caretSettled(page);
   await page.getByRole('toolbar').waitFor();
   await page.keyboard.press('Alt+F10');
   await page.keyboard.press('ArrowRight');

@@ -157,10 +157,10 @@ export function textOf(page) {
 }
 
 /**
- * Waits until the editor knows where the keys have taken the caret: the browser tells it with the
- * next frame, and the keys of a test come faster than that.
+ * Waits until a frame has been drawn. The browser has told of the caret's place by then, and the page
+ * has scrolled to where it wanted; keys need not wait for it.
  */
-export function caretSettled(page) {
+export function frameDrawn(page) {
   return page.evaluate(
     () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
   );

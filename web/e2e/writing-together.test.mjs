@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import {
   ANN,
   BO,
-  caretSettled,
   expectLines,
   expectStatus,
+  frameDrawn,
   newPerson,
   openNote,
   startStage,
@@ -66,7 +66,6 @@ test('both type at the same time and nothing is lost', async () => {
   await expectLines(boPage, ['first', 'second']);
   await textOf(boPage).locator('p').first().click();
   await boPage.keyboard.press('End');
-  await caretSettled(boPage);
   await Promise.all([
     annPage.keyboard.type(' by Ann', { delay: 5 }),
     boPage.keyboard.type(' by Bo', { delay: 5 }),
@@ -113,7 +112,7 @@ test('what others write leaves the caret where a key took it just now', async ()
   await expectLines(boPage, ['first', 'second']);
   await textOf(boPage).locator('p').first().click();
   await boPage.keyboard.press('End');
-  await caretSettled(boPage);
+  await frameDrawn(boPage);
   await tellNothingOfCaret(boPage);
   await boPage.keyboard.press('Home');
   await annPage.keyboard.type(' by Ann');
@@ -148,7 +147,6 @@ test('caret stays beside its text when somebody splits the paragraph', async () 
   await boPage.keyboard.press('Home');
   for (let step = 0; step < 'Hello brave '.length; step += 1)
     await boPage.keyboard.press('ArrowRight');
-  await caretSettled(boPage);
   await boPage.keyboard.press('Enter');
   await expectLines(annPage, ['Hello brave ', 'new world']);
   await annPage.keyboard.type(' order');
