@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import {
   ANN,
   BO,
-  caretSettled,
   expectLines,
   expectStatus,
+  frameDrawn,
   newPerson,
   openNote,
   startStage,
@@ -25,6 +25,8 @@ async function pair(id, markdown) {
   }
   const [ann, bo] = pages;
   await paste(ann, markdown);
+  // What reads Markdown is loaded first.
+  await ann.waitForFunction(() => document.querySelector('.text').textContent !== '');
   await expectStatus(ann, 'saved');
   const lines = await linesOf(ann);
   await expectLines(bo, lines);
@@ -57,13 +59,11 @@ function paragraph(page, text) {
 async function caretAtStart(page) {
   await textOf(page).locator('p').first().click();
   await page.keyboard.press('Home');
-  await caretSettled(page);
 }
 
 async function caretAtEndOf(page, text) {
   await paragraph(page, text).click();
   await page.keyboard.press('End');
-  await caretSettled(page);
 }
 
 const PARAGRAPHS = Array.from({ length: 100 }, (_, at) => `paragraph ${at + 1}.`).join('\n\n');
@@ -90,21 +90,20 @@ for (const [who, read] of [
     await paragraph(bo, 'paragraph 70.').evaluate((block) =>
       block.scrollIntoView({ block: 'center' }),
     );
-    await caretSettled(bo);
+    await frameDrawn(bo);
     const top = await topOf(bo, 'paragraph 70.');
     await caretAtStart(ann);
     for (let times = 0; times < 12; times += 1) await ann.keyboard.press('Enter');
     await ann.keyboard.type('new');
     await bo.waitForFunction(() => document.querySelectorAll('.text p').length === 112);
-    await caretSettled(bo);
+    await frameDrawn(bo);
     await expectTop(bo, 'paragraph 70.', top);
     // The whole top goes, with what the reader's caret may have been in.
     await ann.keyboard.press('Control+Home');
     for (let line = 0; line < 20; line += 1) await ann.keyboard.press('Shift+ArrowDown');
-    await caretSettled(ann);
     await ann.keyboard.press('Delete');
     await bo.waitForFunction(() => document.querySelectorAll('.text p').length < 100);
-    await caretSettled(bo);
+    await frameDrawn(bo);
     await expectTop(bo, 'paragraph 70.', top);
     await close();
   });
@@ -207,7 +206,6 @@ for (const { where, move, key, lines } of [
     move: async (page) => {
       await paragraph(page, '計画').click();
       await page.keyboard.press('Home');
-      await caretSettled(page);
     },
     key: 'Backspace',
     lines: ['above', 'xz計画漢字', 'below'],

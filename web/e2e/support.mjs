@@ -21,15 +21,6 @@ const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const READY = /^coscribe is ready at (http:\/\/\S+)/;
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/**
- * Whether the server carries text over when its block was replaced, and has the list of rescued
- * texts. Until it does, the page gets an empty list here, and what needs the server is `todo`.
- */
-const SERVER_CARRIES = false;
-export const NEEDS_CARRYING = SERVER_CARRIES
-  ? {}
-  : { todo: 'the server carries text over when its block was replaced' };
-
 /** How long anything may take before a test is called failed. */
 export const PATIENCE_MS = 15_000;
 
@@ -139,9 +130,6 @@ export async function newPerson(browser, name, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   context.setDefaultTimeout(PATIENCE_MS);
   const faults = [];
-  if (!SERVER_CARRIES) {
-    await context.route(/\/rescued$/, (route) => route.fulfill({ json: { rescued: [] } }));
-  }
   await context.addInitScript((person) => {
     // The blank first page of a tab has no storage.
     if (location.protocol !== 'http:') return;
@@ -169,10 +157,10 @@ export function textOf(page) {
 }
 
 /**
- * Waits until the editor knows where the keys have taken the caret: the browser tells it with the
- * next frame, and the keys of a test come faster than that.
+ * Waits until a frame has been drawn. The browser has told of the caret's place by then, and the page
+ * has scrolled to where it wanted; keys need not wait for it.
  */
-export function caretSettled(page) {
+export function frameDrawn(page) {
   return page.evaluate(
     () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
   );

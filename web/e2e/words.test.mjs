@@ -143,8 +143,7 @@ for (const [width, height] of [
     await expectStatus(page, 'full');
     await says(page, /^Not saved: this note is full$/);
     const banner = page.locator('.banner', { hasText: 'This note is full (128 MB)' });
-    await banner.waitFor();
-    assert.match(await banner.innerText(), /Your last text is on this device\. Move part of it/);
+    await banner.getByText(/Your last text is on this device\. Move part of it/).waitFor();
     assert.ok((await page.evaluate(() => scrollY)) > 300);
     assert.ok(await isInView(banner));
     assert.deepEqual(await axeFindings(page), []);

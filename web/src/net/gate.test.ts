@@ -151,6 +151,22 @@ test('held gate lets nothing in and everything out, and brings what was missed w
   expect(textOf(gate.inner)).toBe(textOf(world));
 });
 
+test('who waits for changes from outside hears of each before it is in, and of no other', () => {
+  const { gate, world } = setup();
+  gate.open();
+  const heard: string[] = [];
+  const stop = gate.onComing(() => heard.push(textOf(gate.inner)));
+  add(world, 'paragraph');
+  add(gate.inner, 'heading');
+  gate.hold();
+  add(world, 'paragraph');
+  gate.release();
+  expect(heard).toEqual(['', '<paragraph></paragraph><heading></heading>']);
+  stop();
+  add(world, 'paragraph');
+  expect(heard).toHaveLength(2);
+});
+
 test('foreign change that came while the gate was held stays out when it is released', () => {
   const { gate, told, world } = setup();
   gate.open();

@@ -41,6 +41,7 @@ export class Gate {
   readonly #guard: Guard;
   readonly #onForeign: (names: readonly string[]) => void;
   readonly #onFault: (error: unknown) => void;
+  readonly #comings = new Set<() => void>();
   #broken = false;
   #started = false;
   #isOpen = false;
@@ -106,6 +107,12 @@ export class Gate {
     this.open();
   }
 
+  /** Calls the listener each time before a change from outside reaches `inner`; returns how to stop. */
+  onComing(listener: () => void): () => void {
+    this.#comings.add(listener);
+    return () => this.#comings.delete(listener);
+  }
+
   /** Lets go of both replicas. */
   dispose(): void {
     this.outer.destroy();
@@ -143,6 +150,7 @@ export class Gate {
   /** Yjs finishes applying an update before it passes on what an observer threw: `inner` is whole. */
   #admit(update: Uint8Array): void {
     try {
+      for (const listener of this.#comings) listener();
       Y.applyUpdate(this.inner, update, this);
     } catch (error) {
       this.break();

@@ -133,6 +133,9 @@ export class Note {
   /** Lets it in. */
   readonly release = (): void => this.#gate.release();
 
+  /** Calls the listener each time before what others wrote reaches the editor; returns how to stop. */
+  readonly onComing = (listener: () => void): (() => void) => this.#gate.onComing(listener);
+
   /** Notes whether the editor's replica has what is on the screen. */
   carried(isCarried: boolean): void {
     this.#isCarried = isCarried;
