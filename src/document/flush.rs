@@ -431,7 +431,11 @@ impl Core {
                         hints.push(hint);
                     }
                 }
-                Verdict::Known => {}
+                Verdict::Known if !self.unseen.deletes_old_places(&waiting) => {}
+                Verdict::Known => {
+                    costs_text = true;
+                    records.push(waiting.record.clone());
+                }
                 Verdict::Hole => {
                     self.ask_for_the_rest(waiting);
                     continue;

@@ -18,6 +18,8 @@ const UNSEEN_FOR: Duration = Duration::from_secs(2);
 const REPLACED_MAX: usize = 64;
 /// Clocks beside deleted ones that may be of the same line.
 const NEAR: u32 = 16;
+/// Clocks from which on a deletion may take a line away with it.
+const LARGE: u32 = 4;
 /// Stretches that are remembered of one of them.
 const SPANS_MAX: usize = 256;
 
@@ -25,7 +27,7 @@ const SPANS_MAX: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Unseen(VecDeque<Replaced>);
 
-/// An edit that deletes and inserts.
+/// An edit that deletes and inserts, or deletes much.
 #[derive(Debug)]
 struct Replaced {
     until: Duration,
@@ -62,6 +64,14 @@ impl Unseen {
             return;
         };
         edits.for_each(|edit| self.add(Replaced { until, session: None, seq, gone: gone(edit) }));
+    }
+
+    /// Whether an update deletes nothing but what others have written anew meanwhile: it goes to the log, so
+    /// that it is known what its author has deleted.
+    pub(super) fn deletes_old_places(&self, waiting: &Waiting) -> bool {
+        let others = self.0.iter().filter(|it| it.session != Some(waiting.session));
+        let mut gone = others.flat_map(|it| &it.gone);
+        gone.any(|gone| waiting.update.summary.deletes.iter().any(|it| overlap(it, gone)))
     }
 
     fn add(&mut self, replaced: Replaced) {
@@ -117,7 +127,10 @@ impl Core {
     /// What an edit's author may not have seen, where that may have put letters into a wrong line. `seq` is
     /// the row that it becomes.
     fn unseen_by(&mut self, waiting: &Waiting, seq: Seq, now: Duration) -> Option<Hint> {
-        if self.sessions.len() < 2 || waiting.update.summary.inserts.is_empty() {
+        let is_small =
+            |spans: &[Clocks]| spans.iter().map(|it| it.end - it.start).sum::<u32>() < LARGE;
+        let (inserts, deletes) = (&waiting.update.summary.inserts, &waiting.update.summary.deletes);
+        if self.sessions.len() < 2 || (inserts.is_empty() && is_small(deletes)) {
             return None;
         }
         while self.unseen.0.front().is_some_and(|it| it.until <= now) {
@@ -173,6 +186,10 @@ impl Core {
 /// What an edit deletes; of many stretches only the first.
 fn gone(edit: &Summary) -> Vec<Clocks> {
     edit.deletes.iter().take(SPANS_MAX).copied().collect()
+}
+
+fn overlap(one: &Clocks, other: &Clocks) -> bool {
+    one.client == other.client && one.start < other.end && other.start < one.end
 }
 
 fn beside(edit: &Summary) -> [Option<Place>; 2] {

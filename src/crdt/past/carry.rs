@@ -174,10 +174,16 @@ impl Past {
         let mut carry = Carry { unkept: orphans::unkept(&ground, since), ..Carry::default() };
         let doubles = doubled::find(&ground, fresh, hints);
         ground.doubled = doubles.letters;
-        let known: HashSet<u32> = runs.iter().flat_map(|run| run.items.clone()).collect();
+        let mut known: HashSet<u32> = runs.iter().flat_map(|run| run.items.clone()).collect();
         let found = orphans::find(&ground, since).into_iter().chain(doubles.runs);
         let found = found.chain(strayed::find(&ground, since, hints));
-        runs.extend(found.filter(|run| !run.items.iter().any(|it| known.contains(it))));
+        let found = found.chain(lexical::bare(&ground, since));
+        for run in found {
+            if !run.items.iter().any(|it| known.contains(it)) {
+                known.extend(&run.items);
+                runs.push(run);
+            }
+        }
         let mut spots = Spots::default();
         for run in &runs {
             let spot = run.spot.clone().or_else(|| place::find(&ground, &spots, run));

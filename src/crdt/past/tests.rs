@@ -16,6 +16,7 @@ mod authorship;
 mod carry;
 mod session;
 mod shape;
+mod torn;
 
 use session::{Editor, rows_of};
 

@@ -4,15 +4,45 @@
 //! line break is a map of its own, which takes no letters. Letters that do not follow the map of a text
 //! are dropped by its binding, and take others with them. Source: `@lexical/yjs`, `CollabElementNode`.
 
+use std::collections::BTreeSet;
+
 use super::super::decode::TypeKind;
 use super::super::items::{Content, NONE};
 use super::ground::Ground;
-use super::orphans::Run;
+use super::orphans::{Run, runs_of};
 use super::pieces::Piece;
 use super::place::Spot;
 
 /// Maps that are looked at on the way to the left.
 const ITEMS_MAX: usize = 4_096;
+
+/// Letters of lines that are there, without the map of a text: somebody deleted all that they saw of the line.
+pub(super) fn bare(ground: &Ground<'_>, since: u32) -> Vec<Run> {
+    let is_news = |number: &u32| {
+        let item = ground.item(*number);
+        let is_new = item.inserted >= since && item.text_len() > 0;
+        is_new || (item.deleted >= since && item.deleted != NONE && ground.is_map(*number))
+    };
+    let news = (0..ground.past.items.count()).filter(is_news);
+    let lines: BTreeSet<u32> =
+        news.filter(|it| ground.is_lexical(*it)).map(|it| ground.item(it).parent).collect();
+    let mut bare = Vec::new();
+    for line in lines {
+        let mut has_map = false;
+        for number in ground.children(line).filter(|it| ground.is_live(ground.item(*it))) {
+            if ground.is_map(number) {
+                has_map = ground.tag(number) == Some("text");
+            } else if ground.item(number).text_len() > 0 && !has_map {
+                bare.push(number);
+            }
+        }
+    }
+    let mut runs = runs_of(ground, &bare, false);
+    for run in &mut runs {
+        run.spot = run.items.first().map(|first| ground.before(*first));
+    }
+    runs
+}
 
 impl Ground<'_> {
     /// Gives every letter of a run, and those that follow it, the map of a text. Other editors' texts stay
@@ -49,6 +79,15 @@ impl Ground<'_> {
             }
             None => (spot, pieces),
         }
+    }
+
+    /// What stands first in a line that is written again, with the map that its letters need.
+    pub(super) fn with_first_map(&self, first: u32, mut pieces: Vec<Piece>) -> Vec<Piece> {
+        let is_bare = matches!(pieces.first(), Some(Piece::Text(_))) && self.is_lexical(first);
+        let map = is_bare.then(|| self.text_map_near(first)).flatten();
+        let copy = map.and_then(|it| self.piece(it));
+        copy.into_iter().for_each(|copy| pieces.insert(0, copy));
+        pieces
     }
 
     fn is_lexical(&self, number: u32) -> bool {

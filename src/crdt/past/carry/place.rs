@@ -193,7 +193,7 @@ impl Ground<'_> {
 
     /// The outermost item around another that is gone, and a copy of all that is gone with pieces in it.
     pub(super) fn wrapped(&self, first: u32, pieces: Vec<Piece>) -> Option<(u32, Vec<Piece>)> {
-        let (mut top, mut pieces) = (first, pieces);
+        let (mut top, mut pieces) = (first, self.with_first_map(first, pieces));
         while self.died(self.item(top).parent) != NONE {
             let branch = self.item(top).parent;
             pieces = vec![self.shell(branch, pieces)];

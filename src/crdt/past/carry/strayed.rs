@@ -108,9 +108,9 @@ impl<'a> Blind<'a> {
             let is_elsewhere = ground.item(ground.past.items.find(image)).parent != first.parent;
             is_elsewhere.then_some(image)
         };
-        let right = run.items.iter().rev().filter_map(|it| ground.item(*it).right_origin);
+        let mut right = run.items.iter().rev().filter_map(|it| ground.item(*it).right_origin);
         let is_own = |id: &Id| run.items.contains(&ground.past.items.find(*id));
-        let right = right.filter(|id| !is_own(id)).next();
+        let right = right.find(|id| !is_own(id));
         match (first.origin, right) {
             (Some(left), right) => {
                 if let Some(image) = moved(left) {

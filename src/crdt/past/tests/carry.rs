@@ -1,5 +1,7 @@
 //! Text that was written into a block while somebody else changed the block's form.
 
+use std::sync::{Arc, Mutex};
+
 use yrs::UndoManager;
 use yrs::types::Attrs;
 
@@ -11,7 +13,7 @@ use crate::crdt::state_vector::StateVector as Vector;
 const OWN: u64 = 1 << 40;
 
 /// A document, its log, and people who may be away from it.
-struct Table {
+pub(super) struct Table {
     server: Doc,
     rows: Vec<LogRow>,
     examined: u64,
@@ -19,9 +21,9 @@ struct Table {
 }
 
 /// Somebody with an editor.
-struct Person {
+pub(super) struct Person {
     name: &'static str,
-    doc: Doc,
+    pub(super) doc: Doc,
 }
 
 fn new_doc(client: u64) -> Doc {
@@ -42,7 +44,7 @@ fn lack(doc: &Doc, other: &Doc) -> Vec<u8> {
 
 impl Table {
     /// A page with lines, which everybody has.
-    fn with(lines: &[&str]) -> (Self, [Person; 3]) {
+    pub(super) fn with(lines: &[&str]) -> (Self, [Person; 3]) {
         let mut table =
             Self { server: new_doc(9), rows: Vec::new(), examined: 0, kept: Vec::new() };
         let people = [("ann", 1), ("bo", 2), ("cy", 3)];
@@ -92,8 +94,20 @@ impl Table {
         self.kept.extend(carry.kept);
     }
 
+    /// An edit of somebody who is there reaches the server by itself.
+    pub(super) fn takes(&mut self, author: &str, update: Vec<u8>, hints: &[Hint]) {
+        hear(&self.server, &update);
+        self.note(author, update);
+        self.carry(hints);
+    }
+
+    /// The last row of the log.
+    pub(super) fn last(&self) -> Seq {
+        Seq(self.rows.len() as u64)
+    }
+
     /// Everybody is back, twice, so that all have everything.
-    fn sync_all(&mut self, people: &[Person; 3]) {
+    pub(super) fn sync_all(&mut self, people: &[Person; 3]) {
         people.iter().chain(people).for_each(|who| self.sync(who));
         for who in people {
             assert_eq!(who.lines(), self.lines(), "what {} sees", who.name);
@@ -106,11 +120,11 @@ impl Table {
     }
 
     /// The lines, each behind the name of its block.
-    fn lines(&self) -> Vec<String> {
+    pub(super) fn lines(&self) -> Vec<String> {
         lines(&self.server)
     }
 
-    fn kept(&self) -> Vec<&str> {
+    pub(super) fn kept(&self) -> Vec<&str> {
         self.kept.iter().map(|kept| kept.text.as_str()).collect()
     }
 }
@@ -147,7 +161,7 @@ fn add_lines(txn: &impl ReadTxn, node: &XmlOut, around: &str, lines: &mut Vec<St
 type Txn<'a> = TransactionMut<'a>;
 
 impl Person {
-    fn edit<T>(&self, edit: impl FnOnce(&XmlFragmentRef, &mut Txn<'_>) -> T) -> T {
+    pub(super) fn edit<T>(&self, edit: impl FnOnce(&XmlFragmentRef, &mut Txn<'_>) -> T) -> T {
         let page = self.doc.get_or_insert_xml_fragment("page");
         edit(&page, &mut self.doc.transact_mut())
     }
@@ -156,8 +170,26 @@ impl Person {
         lines(&self.doc)
     }
 
+    /// The update that an edit makes, and nothing else.
+    pub(super) fn update(&self, edit: impl FnOnce()) -> Vec<u8> {
+        let updates = Arc::new(Mutex::new(Vec::new()));
+        let sink = updates.clone();
+        let note = move |_: &TransactionMut<'_>, event: &yrs::UpdateEvent| {
+            sink.lock().expect("no test has failed").push(event.update.clone());
+        };
+        self.doc.observe_update_v1("test", note).expect("the document is free");
+        edit();
+        self.doc.unobserve_update_v1("test").expect("the document is free");
+        let updates = std::mem::take(&mut *updates.lock().expect("no test has failed"));
+        yrs::merge_updates_v1(updates).expect("updates")
+    }
+
+    pub(super) fn hears(&self, update: &[u8]) {
+        hear(&self.doc, update);
+    }
+
     /// Types into a line, at its end.
-    fn write(&self, line: u32, text: &str) {
+    pub(super) fn write(&self, line: u32, text: &str) {
         self.edit(|page, txn| {
             let words = text_of(page, txn, line);
             let end = words.len(txn);
@@ -171,7 +203,7 @@ impl Person {
     }
 
     /// Makes another block of a line, as editors do: the old one goes, with a copy of its text.
-    fn form(&self, line: u32, tags: &str) {
+    pub(super) fn form(&self, line: u32, tags: &str) {
         self.edit(|page, txn| {
             let text = text_of(page, txn, line).get_string(txn);
             page.remove_range(txn, line, 1);
@@ -219,7 +251,7 @@ fn insert(page: &XmlFragmentRef, txn: &mut Txn<'_>, at: u32, tags: &str, text: &
 }
 
 /// The text of a line, which gets one if it has none yet.
-fn text_of(page: &XmlFragmentRef, txn: &mut Txn<'_>, line: u32) -> XmlTextRef {
+pub(super) fn text_of(page: &XmlFragmentRef, txn: &mut Txn<'_>, line: u32) -> XmlTextRef {
     let Some(XmlOut::Element(mut block)) = page.get(txn, line) else { panic!("a line") };
     while let Some(XmlOut::Element(inner)) = block.get(txn, 0) {
         block = inner;
@@ -230,9 +262,9 @@ fn text_of(page: &XmlFragmentRef, txn: &mut Txn<'_>, line: u32) -> XmlTextRef {
     }
 }
 
-const LINES: [&str; 2] = ["First line", "Start of the sentence"];
-const MORE: &str = ", three hundred words by Ann";
-const WHOLE: &str = "Start of the sentence, three hundred words by Ann";
+pub(super) const LINES: [&str; 2] = ["First line", "Start of the sentence"];
+pub(super) const MORE: &str = ", three hundred words by Ann";
+pub(super) const WHOLE: &str = "Start of the sentence, three hundred words by Ann";
 
 #[test]
 fn a_sentence_is_in_the_line_that_somebody_made_something_else_of() {
