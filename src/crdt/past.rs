@@ -246,7 +246,8 @@ impl Past {
         let number = u32::try_from(self.rows.len()).map_err(|_| "too many rows".to_owned())?;
         let first = self.items.count();
         let seen = self.items.insert(&decode::sections(&row.bytes)?, number)?;
-        let seen = seen.min(number.saturating_sub(UNSEEN_ROWS_MAX));
+        let recent = number.saturating_sub(UNSEEN_ROWS_MAX);
+        let seen = if seen == 0 { recent } else { seen.min(recent) };
         let (mut deleted, mut again) = (Vec::new(), Vec::new());
         for span in &summary.deletes {
             let note = |item, before| again.extend((before > seen).then_some(item));

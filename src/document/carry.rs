@@ -8,6 +8,8 @@
 //! Where the answer cannot be found, the batch goes to the log with a note of its first row, and the
 //! question is asked again when the document is opened the next time.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::core::Core;
@@ -20,21 +22,54 @@ use crate::wire::Reply;
 /// The connection of edits for people who have a login: it is the login that names them.
 const NO_CONNECTION: ConnectionId = ConnectionId(0);
 
+/// A look that takes longer than this is followed by a rest, so many times as long: text is put right
+/// later then, and less well, because it is not known any more who had seen what.
+const LONG_LOOK: Duration = Duration::from_millis(500);
+const LOOK_REST: u32 = 4;
+/// So long there is no look after one that took too long.
+const NO_LOOK_FOR: Duration = Duration::from_secs(30);
+
 /// What writers are told when the list of kept texts has grown.
 const RESCUED: &str = r#"{"type":"coscribe.rescued"}"#;
 
 impl Core {
-    /// Asks what rows that the log has already have cost, if that is due since the document was opened.
-    pub(super) fn examine_log(&mut self) {
+    /// Asks what rows that the log has already have cost, if that is due.
+    pub(super) fn examine_log(&mut self, now: Duration) {
         let is_ready = self.flight.is_none() && self.replica.is_some() && self.failures == 0;
-        if is_ready && std::mem::take(&mut self.must_examine) && self.unexamined.is_some() {
-            self.flight = Some(Flight::default());
-            self.examine(Vec::new(), Vec::new());
+        let is_due = self.must_examine && now >= self.next_look && !self.carries_nothing;
+        if is_ready && is_due {
+            self.must_examine = false;
+            if self.unexamined.is_some() {
+                self.flight = Some(Flight::default());
+                self.examine(Vec::new(), Vec::new(), now);
+            }
         }
     }
 
+    /// Sends the batch in flight to the log, and asks first what it has cost. Long looks take a part of the
+    /// time only: where the last one took long, the batch is looked at later.
+    pub(super) fn send_to_log(
+        &mut self,
+        records: Vec<Record>,
+        hints: Vec<Hint>,
+        costs_text: bool,
+        now: Duration,
+    ) {
+        if !costs_text || self.carries_nothing {
+            return self.effects.push(Effect::Append { records, aside: None });
+        }
+        if now >= self.next_look {
+            return self.examine(records, hints, now);
+        }
+        let from = *self.unexamined.get_or_insert(Seq(self.log.last.0 + 1));
+        self.must_examine = true;
+        let aside = Aside { examine_from: Some(from), ..Aside::default() };
+        self.effects.push(Effect::Append { records, aside: Some(aside) });
+    }
+
     /// Asks what the batch in flight has cost, before it goes to the log.
-    pub(super) fn examine(&mut self, records: Vec<Record>, hints: Vec<Hint>) {
+    fn examine(&mut self, records: Vec<Record>, hints: Vec<Hint>, now: Duration) {
+        self.look_began = now;
         let first = Seq(self.log.last.0 + 1);
         // What could not be found out before is looked for again.
         let from = self.unexamined.unwrap_or(first);
@@ -42,8 +77,20 @@ impl Core {
     }
 
     /// The answer, with the batch that was asked about.
-    pub(super) fn planned(&mut self, from: Seq, records: Vec<Record>, plan: Option<Carry>) {
+    pub(super) fn planned(
+        &mut self,
+        from: Seq,
+        records: Vec<Record>,
+        plan: Option<Carry>,
+        now: Duration,
+    ) {
         let Some(mut flight) = self.flight.take() else { return };
+        let took = now.saturating_sub(self.look_began);
+        self.next_look = match &plan {
+            None => now + NO_LOOK_FOR,
+            Some(_) if took > LONG_LOOK => now + took * LOOK_REST,
+            Some(_) => now,
+        };
         let Some(plan) = plan else {
             self.flight = Some(flight);
             self.unexamined = Some(from);

@@ -133,8 +133,11 @@ pub struct Core {
     pub(super) unseen: Unseen,
     /// Until then a batch that deletes something may have cost text.
     pub(super) wary_until: Duration,
-    /// That is to be found out: the document has just been opened.
+    /// That is to be found out, when there is time.
     pub(super) must_examine: bool,
+    /// When the look that is under way began, and before which time there is none.
+    pub(super) look_began: Duration,
+    pub(super) next_look: Duration,
     /// An answer to that did not fit: not asked again before the next start.
     pub(super) carries_nothing: bool,
     /// The log is being read.
@@ -172,10 +175,11 @@ pub(super) enum SyncKind {
     /// It sent step 1, with this state vector: kept as it came, because clients may declare any
     /// number of client ids, and only those that the document knows matter when it is answered.
     Step(Bytes),
-    /// As `Step`, of a session that has something which the server lacks, and has been asked for it. What
+    /// Of a session that has something which the server lacks, and has been asked for it; what it has of
+    /// that which the server had then. What
     /// that costs or doubles is settled before it sees what others have written; at the latest at
     /// this time.
-    AfterIts(Bytes, Duration),
+    AfterIts(StateVector, Duration),
     /// Its outbox was full.
     CatchUp(StateVector),
     /// It may only read, and brought a step 2: fine if there is nothing new in it.
@@ -222,6 +226,8 @@ impl Core {
             unseen: Unseen::default(),
             wary_until: Duration::ZERO,
             must_examine: false,
+            look_began: Duration::ZERO,
+            next_look: Duration::ZERO,
             carries_nothing: false,
             loading: true,
             flushing: false,
@@ -265,7 +271,7 @@ impl Core {
             Input::SnapshotEnded { written } => self.snapshot_ended(written),
             Input::BranchKept { session, branch } => self.branch_kept(session, branch),
             Input::Planned { from, records, plan } => {
-                self.planned(from, records, plan.map(|plan| *plan));
+                self.planned(from, records, plan.map(|plan| *plan), now);
             }
             Input::Flush => self.flushing = true,
             Input::Retire => self.retire(),
@@ -609,11 +615,13 @@ impl Core {
             return self.read_only(session, update.summary, credit);
         }
         let (owners_heard, withdrawn, has_failed) = (Vec::new(), false, false);
+        let had = self.had_when_it_wrote(session, whole);
         self.accept(Waiting {
             session,
             record,
             update,
             whole,
+            had,
             credit,
             owners_heard,
             withdrawn,

@@ -42,6 +42,8 @@ pub(super) struct Waiting {
     pub(super) update: Linted,
     /// A step 2.
     pub(super) whole: bool,
+    /// What its session had when it came back with it.
+    pub(super) had: Option<Bytes>,
     pub(super) credit: Credit,
     /// It was held for these, who have been heard since.
     pub(super) owners_heard: Vec<SessionId>,
@@ -197,7 +199,7 @@ impl Core {
         self.answer_early();
         while self.flight.is_none() && self.replica.is_some() {
             self.answer_syncs(now);
-            self.examine_log();
+            self.examine_log(now);
             if self.flight.is_some() || self.waiting.is_empty() || self.must_wait(now) {
                 break;
             }
@@ -229,9 +231,11 @@ impl Core {
             SyncKind::AfterIts(_, until) => Some(until),
             _ => None,
         });
+        let look = (self.must_examine && self.flight.is_none() && self.replica.is_some())
+            .then_some(self.next_look);
         let is_free = self.flight.is_none() && self.undurable.is_empty();
         let asked_first = asked_first.min().filter(|_| is_free && self.replica.is_some());
-        [owners, work, asked_first].into_iter().flatten().min()
+        [owners, work, look, asked_first].into_iter().flatten().min()
     }
 
     /// Everything that was accepted is in the log and on disk.
@@ -271,9 +275,10 @@ impl Core {
         self.undurable.push_back(Undurable { merged, acks });
     }
 
-    /// Who has said what they have and has not been told yet what they lack.
+    /// Who has been asked for what they have before they are told what they lack.
     pub(super) fn await_everything(&self) -> impl Iterator<Item = SessionId> {
-        self.syncs.iter().filter(|sync| sync.kind.is_step()).map(|sync| sync.session)
+        let asked = self.syncs.iter().filter(|sync| matches!(sync.kind, SyncKind::AfterIts(..)));
+        asked.map(|sync| sync.session)
     }
 
     /// The oldest batch that waits for the disk is there.
@@ -365,7 +370,7 @@ impl Core {
                     self.answer_step(session, update);
                 }
                 SyncKind::AfterIts(vector, _) => {
-                    let update = replica.encode_diff(&replica.known_part(&vector));
+                    let update = replica.encode_diff(&vector);
                     self.full_until = None;
                     self.send(session, Reply::SyncStep2 { update });
                 }
@@ -457,16 +462,15 @@ impl Core {
         }
         let bytes = records.iter().map(|record| record.bytes.len()).sum();
         let rows = records.len() as u64;
+        let is_wary = now < self.wary_until && now >= self.next_look;
         let has_deletes = kept.iter().any(|it| !it.update.summary.deletes.is_empty());
-        costs_text |= now < self.wary_until && has_deletes;
+        if costs_text {
+            self.wary_until = now + WARY;
+        }
+        costs_text |= is_wary && has_deletes;
         let (batch, rescues) = (kept, false);
         self.flight = Some(Flight { merged, starts, acks, batch, rows, bytes, rescues });
-        if costs_text && !self.carries_nothing {
-            self.wary_until = now + WARY;
-            self.examine(records, hints);
-        } else {
-            self.effects.push(Effect::Append { records, aside: None });
-        }
+        self.send_to_log(records, hints, costs_text, now);
     }
 
     fn take_batch(&mut self) -> Vec<Waiting> {

@@ -7,13 +7,17 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::core::Core;
 use super::flush::Waiting;
 use crate::crdt::{Clocks, Hint, Place, Seen, StateVector, Summary};
 use crate::id::{Seq, SessionId};
 
 /// How long an edit may take to be seen by everybody, and to be answered.
-const UNSEEN_FOR: Duration = Duration::from_secs(2);
+const UNSEEN_FOR: Duration = Duration::from_secs(1);
+/// So long whoever goes on typing has not looked up.
+const GOES_ON_FOR: Duration = Duration::from_secs(2);
 /// Edits that are remembered.
 const REPLACED_MAX: usize = 64;
 /// Clocks beside deleted ones that may be of the same line.
@@ -41,6 +45,7 @@ struct Replaced {
 /// Letters that one session wrote one after the other.
 #[derive(Debug, Clone)]
 pub(super) struct Wrote {
+    began: Duration,
     until: Duration,
     /// The row of the first letter.
     seq: Seq,
@@ -105,22 +110,33 @@ impl Core {
         }
     }
 
+    /// What a session had when it came back with an update, to be kept with that.
+    pub(super) fn had_when_it_wrote(&mut self, session: SessionId, whole: bool) -> Option<Bytes> {
+        let awaits = self.await_everything().any(|it| it == session);
+        let known = self.sessions.get_mut(&session)?;
+        if awaits && !whole {
+            return known.had.clone();
+        }
+        // Later it knows more than that.
+        let had = known.had.take();
+        had.filter(|_| whole)
+    }
+
     /// What a client had that has come back with an edit, and whether it lacked something of the others.
-    fn seen_away(&mut self, waiting: &Waiting) -> Option<(StateVector, bool)> {
+    fn seen_away(&self, waiting: &Waiting) -> Option<(StateVector, bool)> {
         let inserts = &waiting.update.summary.inserts;
-        let is_away = || self.await_everything().any(|session| session == waiting.session);
-        if inserts.is_empty() || !(waiting.whole || is_away()) {
+        if !waiting.whole && waiting.had.is_none() {
             return None;
         }
-        let known = self.sessions.get_mut(&waiting.session)?;
-        let vector = if waiting.whole { known.had.take() } else { known.had.clone() };
         let replica = self.replica.as_ref()?;
         // A later answer may hold everything that it has been shown.
-        let seen =
-            vector.map_or_else(|| replica.state_vector(), |vector| replica.known_part(&vector));
+        let seen = match &waiting.had {
+            Some(vector) => replica.known_part(vector),
+            None => replica.state_vector(),
+        };
         let is_own = |client| inserts.iter().any(|insert| insert.client == client);
         let mut lacked = replica.grown_since(&seen).into_iter();
-        let lacks = lacked.any(|(client, _)| !is_own(client));
+        let lacks = !inserts.is_empty() && lacked.any(|(client, _)| !is_own(client));
         Some((seen, lacks))
     }
 
@@ -160,24 +176,25 @@ impl Core {
             && beside[0] == Some(Place { client, clock: start - 1 })
         {
             (wrote.end, wrote.until) = (end, until);
-            // Whoever goes on has not looked up.
-            wrote.unseen = wrote.unseen.or(unseen);
+            wrote.unseen = wrote.unseen.or(unseen).filter(|_| now < wrote.began + GOES_ON_FOR);
             return wrote.unseen;
         }
-        *wrote = Some(Wrote { until, seq, client, end, beside, unseen });
+        *wrote = Some(Wrote { began: now, until, seq, client, end, beside, unseen });
         unseen
     }
 
     /// The first row in which others wrote beside what an edit deletes, and that it leaves where they are.
     fn left_behind_by(&self, session: SessionId, gone: &[Clocks], now: Duration) -> Option<Seq> {
         let others = self.sessions.iter().filter(|(other, _)| **other != session);
-        let wrote = others.filter_map(|(_, known)| known.wrote.as_ref()).filter(|it| {
+        let wrote =
+            others.filter_map(|(_, known)| known.wrote.as_ref()).filter(|it| it.until > now);
+        let wrote = wrote.filter(|it| {
             let last = Place { client: it.client, clock: it.end - 1 };
             let is_beside = it.beside.iter().flatten().any(|place| holds(gone, *place));
             let is_gone = gone
                 .iter()
                 .any(|it| it.client == last.client && (it.start..it.end).contains(&last.clock));
-            it.until > now && is_beside && !is_gone
+            is_beside && !is_gone
         });
         wrote.map(|it| it.seq).min()
     }

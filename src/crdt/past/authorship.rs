@@ -71,7 +71,7 @@ pub(super) fn inherit(
     deleted: &[u32],
     is_own: &dyn Fn(&Item) -> bool,
 ) {
-    revive(items, moves, row, first);
+    revive(items, moves, row, first, is_own);
     let came = (first..items.count())
         .filter(|&it| is_text(items, it, |item| item.inserted == row && item.deleted != row));
     let came: Vec<u32> = came.filter(|&it| items.item(it).written == row).collect();
@@ -114,7 +114,13 @@ pub(super) fn inherit(
 }
 
 /// Blocks that come back with all their letters: the letters are those of the blocks that were deleted.
-fn revive(items: &mut Items, moves: &mut Moves, row: u32, first: u32) {
+fn revive(
+    items: &mut Items,
+    moves: &mut Moves,
+    row: u32,
+    first: u32,
+    is_own: &dyn Fn(&Item) -> bool,
+) {
     for number in first..items.count() {
         let item = *items.item(number);
         let Some(old) = item.right_origin.filter(|id| items.is_known(*id)) else { continue };
@@ -132,10 +138,18 @@ fn revive(items: &mut Items, moves: &mut Moves, row: u32, first: u32) {
         if went.is_empty() || !went.iter().map(|it| it.1).eq(came.iter().map(|it| it.1)) {
             continue;
         }
+        // What its author moved and then puts where it was is another copy, not the same.
+        let copies = moves.of(old.deleted);
+        let is_there = |id: Id| items.item(items.find(id)).deleted == NONE;
+        let image =
+            |from: Id| copies.iter().find(|it| it.starts_from(from)).map(|it| it.image(from));
+        let is_copy = is_own(&old) && image(went[0].0).is_some_and(is_there);
         for ((from, _), (to, _)) in went.into_iter().zip(came) {
             let written = items.item(items.find(from)).written;
             items.give(to, 1, written);
-            moves.push(Move { row, from, to, len: 1 });
+            if !is_copy {
+                moves.push(Move { row, from, to, len: 1 });
+            }
         }
     }
 }

@@ -125,7 +125,8 @@ impl Past {
         let fresh = since.max((self.rows.len() - fresh) as u32);
         let mut writer = Writer::new(own, self.items.known(own));
         let ground = Ground::new(self);
-        let overfull = overfull::find(&ground, since);
+        let whole = self.whole_rows(hints);
+        let overfull = overfull::find(&ground, since, &whole, own);
         let mut written = Vec::new();
         for block in &overfull {
             if writer.put(&block.spot, std::slice::from_ref(&block.piece)).is_some() {
@@ -138,9 +139,9 @@ impl Past {
         let after = if written.is_empty() { None } else { self.with(&written) };
         let Some(after) = after else {
             let writer = Writer::new(own, self.items.known(own));
-            return self.carry_all(since, fresh, hints, writer, Vec::new());
+            return self.carry_all((since, fresh, own), hints, writer, Vec::new());
         };
-        let mut carry = after.carry_all(since, fresh, hints, writer, runs);
+        let mut carry = after.carry_all((since, fresh, own), hints, writer, runs);
         carry.carried.splice(0..0, written);
         carry
     }
@@ -161,18 +162,23 @@ impl Past {
         Some(past)
     }
 
+    /// The rows that brought all that a client had.
+    fn whole_rows(&self, hints: &[Hint]) -> HashSet<u32> {
+        let whole = hints.iter().filter(|it| matches!(it.seen, Seen::All(_)));
+        whole.map(|it| self.rows.partition_point(|row| row.seq < it.seq) as u32).collect()
+    }
+
     /// Like [`Past::carry`], by numbers of rows; `runs` have lost their place as well.
     fn carry_all(
         &self,
-        since: u32,
-        fresh: u32,
+        (since, fresh, own): (u32, u32, u64),
         hints: &[Hint],
         mut writer: Writer,
         mut runs: Vec<Run>,
     ) -> Carry {
         let mut ground = Ground::new(self);
         let mut carry = Carry { unkept: orphans::unkept(&ground, since), ..Carry::default() };
-        let doubles = doubled::find(&ground, fresh, hints);
+        let doubles = doubled::find(&ground, fresh, hints, own);
         ground.doubled = doubles.letters;
         let mut known: HashSet<u32> = runs.iter().flat_map(|run| run.items.clone()).collect();
         let found = orphans::find(&ground, since).into_iter().chain(doubles.runs);

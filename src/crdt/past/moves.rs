@@ -21,6 +21,11 @@ impl Move {
         holds(self.from, self.len, id)
     }
 
+    /// Where it wrote a clock again.
+    pub(super) fn image(&self, id: Id) -> Id {
+        Id { clock: self.to.clock + (id.clock - self.from.clock), ..self.to }
+    }
+
     /// A clock repeats another because of it.
     pub(super) fn leads_to(&self, id: Id) -> bool {
         holds(self.to, self.len, id)

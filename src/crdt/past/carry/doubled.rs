@@ -27,7 +27,7 @@ pub(super) struct Doubles {
 }
 
 /// The copies that the rows from `since` on brought.
-pub(super) fn find(ground: &Ground<'_>, since: u32, hints: &[Hint]) -> Doubles {
+pub(super) fn find(ground: &Ground<'_>, since: u32, hints: &[Hint], own: u64) -> Doubles {
     let mut doubles = Doubles::default();
     for row in since..ground.past.rows.len() as u32 {
         let seq = ground.past.rows[row as usize].seq;
@@ -46,7 +46,7 @@ pub(super) fn find(ground: &Ground<'_>, since: u32, hints: &[Hint]) -> Doubles {
         let seq = ground.past.rows[row as usize].seq;
         let is_away = hints.iter().any(|it| it.seq == seq && matches!(it.seen, Seen::All(_)));
         if !is_away {
-            doubles.letters.extend(taken_back(ground, row));
+            doubles.letters.extend(taken_back(ground, row, own));
         }
     }
     let blocks: HashSet<u32> =
@@ -71,29 +71,29 @@ pub(super) fn find(ground: &Ground<'_>, since: u32, hints: &[Hint]) -> Doubles {
     doubles
 }
 
-/// Copies of letters that the server had carried when their author took them back.
-fn taken_back(ground: &Ground<'_>, row: u32) -> Vec<Id> {
+/// Copies of letters that the server, under the client id `own`, had carried when their author took them back.
+fn taken_back(ground: &Ground<'_>, row: u32, own: u64) -> Vec<Id> {
     let author = ground.author_of(row);
+    let items = &ground.past.items;
     let mut copies = Vec::new();
     for start in ground.past.again(row) {
-        let item = ground.item(ground.past.items.find(start));
-        let is_own = item.deleted != NONE && item.inserted < item.deleted && item.deleted < row;
+        let item = ground.item(items.find(start));
         let wrote = |row: u32| ground.author_of(row) == author;
-        if !is_own || !wrote(item.written) || !wrote(item.deleted) || item.text_len() == 0 {
+        // A Lexical binding deletes letters by itself whose map others have deleted.
+        let is_bare = ground.died(item.parent) == NONE && ground.is_lexical(items.find(start));
+        if item.deleted >= row || is_bare || !wrote(item.written) || !wrote(item.deleted) {
             continue;
         }
-        let carried = ground.past.moves.of(item.deleted);
-        for clock in item.id.clock..item.id.clock + item.len {
+        let is_carried = |id: &Id| {
+            items.place(*id).client == own && ground.is_live(ground.item(items.find(*id)))
+        };
+        for clock in item.id.clock..item.id.clock + item.text_len() {
             let id = Id { clock, ..item.id };
             if ground.past.moves.of(row).iter().any(|it| it.starts_from(id)) {
                 continue;
             }
-            let moved = carried.iter().filter(|it| it.starts_from(id) && it.to.client != id.client);
-            let copies_of =
-                moved.map(|it| Id { clock: it.to.clock + (clock - it.from.clock), ..it.to });
-            copies.extend(
-                copies_of.filter(|id| ground.is_live(ground.item(ground.past.items.find(*id)))),
-            );
+            let moves = ground.past.moves.of(item.deleted).iter().filter(|it| it.starts_from(id));
+            copies.extend(moves.map(|it| it.image(id)).filter(is_carried));
         }
     }
     copies
@@ -136,8 +136,7 @@ fn has_moved(ground: &Ground<'_>, row: u32, first: Id, copy: Id) -> bool {
     from != to && went.any(|id| ground.image(id).is_some_and(|image| line(image) == to))
 }
 
-/// The largest block around a letter that its row made and that holds doubled letters and what its row
-/// made, nothing else.
+/// The largest block around a letter that its row made and that holds more doubled letters than others.
 fn block_of(ground: &Ground<'_>, letter: Id, doubled: &HashSet<Id>) -> Option<u32> {
     let number = ground.past.items.find(letter);
     let row = ground.item(number).inserted;
@@ -149,13 +148,13 @@ fn block_of(ground: &Ground<'_>, letter: Id, doubled: &HashSet<Id>) -> Option<u3
     own.last()
 }
 
-/// Whether nothing is in a block but what its row made, and at least half of the letters are doubled.
+/// Whether at least half of the letters that a row put into a block are doubled, and only letters are there
+/// besides: they are carried to the other copy.
 fn is_spent(ground: &Ground<'_>, block: u32, row: u32, doubled: &HashSet<Id>) -> bool {
-    let (mut own, mut others) = (Vec::new(), Vec::new());
+    let mut own = Vec::new();
     ground.letters(block, &|item| item.deleted == NONE && item.inserted == row, &mut own);
-    ground.letters(block, &|item| item.deleted == NONE && item.inserted != row, &mut others);
     let spent = own.iter().filter(|(id, _)| doubled.contains(id)).count();
-    others.is_empty() && 2 * spent >= own.len()
+    2 * spent >= own.len() && !ground.has_things(block)
 }
 
 /// Items of a block with letters that are not doubled.

@@ -3,10 +3,14 @@
 use std::collections::HashSet;
 
 use super::super::Past;
+use super::super::decode::TypeKind;
 use super::super::items::{Content, Id, Item, NONE};
 use super::super::moves::Trail;
+use super::super::walk::BREAKS;
 use crate::crdt::lint::Span;
 
+/// In the names of elements that are lines: without anything in them they are empty lines.
+const LINES: [&str; 7] = ["paragraph", "heading", "item", "quote", "code", "text", "cell"];
 /// Clocks that are looked at to find where one of them went.
 const STEPS_MAX: usize = 64;
 
@@ -121,6 +125,22 @@ impl<'a> Ground<'a> {
             Content::Type(branch) => self.past.items.letters(branch, is_meant, letters),
             _ => self.past.items.letters_of(number, is_meant, letters),
         }
+    }
+
+    /// Whether something that is no text is in a block and there: a picture, a divider, an embed.
+    pub(super) fn has_things(&self, number: u32) -> bool {
+        let Content::Type(branch) = self.item(number).content else {
+            return matches!(self.item(number).content, Content::Embed(_) | Content::Values(_));
+        };
+        let mut inside =
+            self.children(branch).filter(|it| self.item(*it).deleted == NONE).peekable();
+        let is_empty = inside.peek().is_none();
+        let tag = self.tag(number).unwrap_or("");
+        let is_thing = is_empty
+            && self.past.items.branch(branch).kind == TypeKind::Element
+            && !BREAKS.contains(&tag)
+            && !LINES.iter().any(|line| tag.to_lowercase().contains(line));
+        is_thing || inside.any(|it| self.has_things(it))
     }
 
     /// An item and those around it, outwards, as far as the root.

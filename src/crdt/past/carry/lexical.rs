@@ -90,7 +90,8 @@ impl Ground<'_> {
         pieces
     }
 
-    fn is_lexical(&self, number: u32) -> bool {
+    /// It stands in a text that is an element.
+    pub(super) fn is_lexical(&self, number: u32) -> bool {
         self.past.items.text_under(self.item(number).parent, "__type").is_some()
     }
 

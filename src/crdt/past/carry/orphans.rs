@@ -164,7 +164,8 @@ fn undone(ground: &Ground<'_>, since: u32) -> Vec<u32> {
     for number in 0..ground.past.items.count() {
         let item = ground.item(number);
         let is_text = matches!(item.content, Content::Text(_) | Content::Embed(_));
-        if is_text && item.deleted != NONE && item.deleted >= since && is_undone(ground, item) {
+        let is_gone = is_text && item.deleted != NONE && item.deleted >= since;
+        if is_gone && is_undone(ground, item) {
             found.push(number);
         }
     }
@@ -174,12 +175,13 @@ fn undone(ground: &Ground<'_>, since: u32) -> Vec<u32> {
 fn is_undone(ground: &Ground<'_>, item: &Item) -> bool {
     let undo = item.deleted;
     let maker = ground.author_of(undo);
-    if ground.author_of(item.written) == maker || !ground.trail.copies(item.id).is_empty() {
-        return false;
-    }
     let Some(owner) = ground.owner(item.parent).map(|owner| ground.item(owner)) else {
         return false;
     };
+    // One person may be there twice.
+    if item.id.client == owner.id.client || !ground.trail.copies(item.id).is_empty() {
+        return false;
+    }
     let made = owner.inserted;
     owner.deleted == undo
         && made < item.inserted

@@ -1,6 +1,6 @@
 //! Blocks that an editor deleted because two forms of one line stood in them.
 //!
-//! Where a block may hold one line only, and two people have given that line another form, both forms
+//! Where a block may hold one line only (a `blockContainer` of BlockNote), and two people have given that line another form, both forms
 //! meet in each of their editors before the server can take one of them out. A ProseMirror binding answers
 //! that by deleting the block with all that is in it, and then the blocks around it that are left empty.
 //! No person did that: the blocks are written again, with one of the forms.
@@ -15,6 +15,8 @@ use super::place::Spot;
 use crate::crdt::lint::Span;
 use crate::crdt::past::items::{Content, Id, Item, NONE};
 
+/// BlockNote's element around a line and the group of those below it.
+const BLOCK: &str = "blockContainer";
 /// Elements of which a document holds one: that of BlockNote.
 const ONLY_ONE: [&str; 1] = ["blockGroup"];
 
@@ -43,11 +45,18 @@ struct Torn {
 }
 
 /// The blocks that rows from `since` on deleted in this way.
-pub(super) fn find(ground: &Ground<'_>, since: u32) -> Vec<Overfull> {
+pub(super) fn find(
+    ground: &Ground<'_>,
+    since: u32,
+    whole: &HashSet<u32>,
+    own: u64,
+) -> Vec<Overfull> {
     let mut tops: BTreeMap<u32, Torn> = BTreeMap::new();
     for number in 0..ground.past.items.count() {
         let item = ground.item(number);
-        if item.deleted == NONE || item.deleted < since || !item.is_listed() {
+        let is_gone = item.deleted != NONE && item.deleted >= since && item.is_listed();
+        // Whoever comes back names all that was ever deleted.
+        if !is_gone || whole.contains(&item.deleted) || ground.tag(number) != Some(BLOCK) {
             continue;
         }
         let Some((form, late)) = forms(ground, number) else { continue };
@@ -62,7 +71,7 @@ pub(super) fn find(ground: &Ground<'_>, since: u32) -> Vec<Overfull> {
         torn.since = torn.since.min(item.deleted);
         torn.late.extend(late);
     }
-    for top in emptied(ground, since) {
+    for top in emptied(ground, since, own) {
         let item = ground.item(top);
         let author = ground.author_of(item.deleted);
         tops.entry(top).or_insert(Torn {
@@ -76,7 +85,7 @@ pub(super) fn find(ground: &Ground<'_>, since: u32) -> Vec<Overfull> {
 }
 
 /// Blocks that were deleted because nothing was left in them, while the server brought something back.
-fn emptied(ground: &Ground<'_>, since: u32) -> Vec<u32> {
+fn emptied(ground: &Ground<'_>, since: u32, own: u64) -> Vec<u32> {
     let is_emptied = |number: &u32| {
         let item = ground.item(*number);
         let Content::Type(branch) = item.content else { return false };
@@ -87,7 +96,11 @@ fn emptied(ground: &Ground<'_>, since: u32) -> Vec<u32> {
         let mut letters = Vec::new();
         ground.letters(*number, &|it| it.deleted == item.deleted, &mut letters);
         let is_block = |it: &u32| {
-            ground.item(*it).deleted == NONE && ground.tag(*it).is_some_and(|tag| !tag.is_empty())
+            let child = ground.item(*it);
+            let is_brought = ground.past.items.place(child.id).client == own;
+            is_brought
+                && child.deleted == NONE
+                && ground.tag(*it).is_some_and(|tag| !tag.is_empty())
         };
         letters.is_empty() && ground.children(branch).any(|it| is_block(&it))
     };
@@ -109,7 +122,8 @@ pub(super) fn begun_anew(ground: &Ground<'_>, since: u32) -> Vec<u32> {
     let is_begun = |number: &u32| {
         let item = ground.item(*number);
         let is_new = item.inserted >= since && item.inserted < NONE && stands(number);
-        is_new && ground.owner(item.parent).is_none() && !has_letters(*number) && {
+        let is_empty = || !has_letters(*number) && !ground.has_things(*number);
+        is_new && ground.owner(item.parent).is_none() && is_empty() && {
             let mut beside = ground.children(item.parent).filter(stands);
             beside.any(|it| it != *number && has_letters(it))
         }
@@ -117,23 +131,28 @@ pub(super) fn begun_anew(ground: &Ground<'_>, since: u32) -> Vec<u32> {
     (0..ground.past.items.count()).filter(is_begun).collect()
 }
 
-/// The form of a line that stays and the others, where a block held several when it was deleted.
+/// The form of a line that stays and the others, where a block held several when it was deleted; or the
+/// groups below it.
 fn forms(ground: &Ground<'_>, number: u32) -> Option<(u32, Vec<u32>)> {
     let Content::Type(branch) = ground.item(number).content else { return None };
     let row = ground.item(number).deleted;
-    let mut again: Option<HashSet<Id>> = None;
-    let mut stood = |number: &u32| {
+    let again: HashSet<Id> = ground.past.again(row).collect();
+    let stood = |number: &u32| {
         let item = ground.item(*number);
         let is_block = ground.tag(*number).is_some_and(|tag| !tag.is_empty());
-        is_block
-            && (item.deleted == row
-                || again.get_or_insert_with(|| ground.past.again(row).collect()).contains(&item.id))
+        is_block && (item.deleted == row || again.contains(&item.id))
     };
-    let blocks: Vec<u32> = ground.children(branch).filter(&mut stood).collect();
-    let went_with_it = |item: &Item| item.deleted == row;
+    let is_group = |it: &u32| ground.tag(*it).is_some_and(|tag| ONLY_ONE.contains(&tag));
+    let blocks = ground.children(branch).filter(stood);
+    let (groups, lines): (Vec<u32>, Vec<u32>) = blocks.partition(is_group);
+    copies_of_each_other(ground, row, &lines).or_else(|| copies_of_each_other(ground, row, &groups))
+}
+
+/// The block that stays and those that are other forms of it.
+fn copies_of_each_other(ground: &Ground<'_>, row: u32, blocks: &[u32]) -> Option<(u32, Vec<u32>)> {
     let letters = |block: u32| {
         let mut letters = Vec::new();
-        ground.letters(block, &went_with_it, &mut letters);
+        ground.letters(block, &|item| item.deleted == row, &mut letters);
         letters
     };
     let came = |block: u32| std::cmp::Reverse((ground.item(block).inserted, block));

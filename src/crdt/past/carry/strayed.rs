@@ -12,6 +12,8 @@ use super::place::Spot;
 use super::{Hint, Seen};
 use crate::crdt::past::items::{Content, Id, Item};
 
+/// Edits whose authors' view is looked at: each costs a walk over all items.
+const HINTS_MAX: usize = 32;
 /// Rows that are looked at for lines that became other lines.
 const ROWS_MAX: usize = 1_024;
 
@@ -31,7 +33,7 @@ struct Blind<'a> {
 /// What was written into lines that had moved meanwhile, and what was left behind by those who moved them.
 pub(super) fn find(ground: &Ground<'_>, since: u32, hints: &[Hint]) -> Vec<Run> {
     let blinds: Vec<Blind<'_>> =
-        hints.iter().filter_map(|hint| Blind::new(ground, since, hint)).collect();
+        hints.iter().take(HINTS_MAX).filter_map(|hint| Blind::new(ground, since, hint)).collect();
     let theirs: Vec<u32> =
         blinds.iter().flat_map(|it| written_into_old_lines(ground, it.row)).collect();
     let mut found = Vec::new();
@@ -132,7 +134,12 @@ impl<'a> Blind<'a> {
     fn became(&self, item: &Item, letter: Id, unseen: &[u32]) -> Option<Id> {
         let ground = self.ground;
         let (start, mut branch, mut letter) = (item.parent, item.parent, letter);
+        let line = |id: Id| ground.item(ground.past.items.find(id)).parent;
         for &row in unseen.iter().take(ROWS_MAX) {
+            let moves = ground.past.moves.of(row);
+            if !moves.iter().any(|it| line(it.from) == branch && line(it.to) != branch) {
+                continue;
+            }
             let before = self.text_at(branch, row, false);
             let Some(offset) = before.iter().position(|(id, _)| *id == letter) else { continue };
             let is_same = |other: &[(Id, u16)]| {
@@ -142,9 +149,7 @@ impl<'a> Blind<'a> {
             if is_same(&self.text_at(branch, row, true)) {
                 continue;
             }
-            let written = (0..ground.past.items.count()).map(|it| ground.item(it));
-            let written = written.filter(|it| it.inserted == row && it.text_len() > 0);
-            let targets: HashSet<u32> = written.map(|it| it.parent).collect();
+            let targets: HashSet<u32> = moves.iter().map(|it| line(it.to)).collect();
             let mut targets: Vec<u32> = targets.into_iter().filter(|it| *it != branch).collect();
             targets.sort_unstable();
             let after = targets.into_iter().map(|it| (it, self.text_at(it, row, true)));

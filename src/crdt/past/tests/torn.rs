@@ -11,9 +11,9 @@ use crate::crdt::past::carry::{Hint, Seen};
 fn with_blocks() -> (Table, [Person; 3]) {
     let (mut table, people) = Table::with(&[]);
     people[1].edit(|page, txn| {
-        let group = page.insert(txn, 0, XmlElementPrelim::empty("group"));
+        let group = page.insert(txn, 0, XmlElementPrelim::empty("blockGroup"));
         for (at, line) in LINES.iter().enumerate() {
-            let block = group.insert(txn, at as u32, XmlElementPrelim::empty("block"));
+            let block = group.insert(txn, at as u32, XmlElementPrelim::empty("blockContainer"));
             put(&block, txn, "paragraph", line);
         }
     });
@@ -81,7 +81,7 @@ fn a_block_that_a_binding_deletes_because_it_holds_two_forms_comes_back_with_one
             table.takes(author, update, &[]);
         }
         table.sync_all(&people);
-        let line = format!("group>block>heading {}{typed}", LINES[1]);
+        let line = format!("blockGroup>blockContainer>heading {}{typed}", LINES[1]);
         assert_eq!(table.lines()[1..], [line]);
         assert!(table.kept().is_empty());
     }
@@ -94,7 +94,7 @@ fn a_block_that_a_person_deletes_stays_away() {
     table.sync_all(&people);
     people[0].edit(|page, txn| group(page, txn).remove_range(txn, 1, 1));
     table.sync_all(&people);
-    assert_eq!(table.lines(), ["group>block>paragraph First line"]);
+    assert_eq!(table.lines(), ["blockGroup>blockContainer>paragraph First line"]);
     assert!(table.kept().is_empty());
 }
 
