@@ -13,7 +13,7 @@ use super::ground::Ground;
 use super::orphans::{Run, runs_of};
 use super::{Hint, Seen};
 use crate::crdt::lint::Span;
-use crate::crdt::past::items::{Content, Id, NONE};
+use crate::crdt::past::items::{Content, Id, Item, NONE};
 
 /// What goes because it is there twice.
 #[derive(Debug, Default)]
@@ -32,8 +32,12 @@ pub(super) fn find(ground: &Ground<'_>, since: u32, hints: &[Hint], own: u64) ->
     for row in since..ground.past.rows.len() as u32 {
         let seq = ground.past.rows[row as usize].seq;
         let hint = hints.iter().find(|hint| hint.seq == seq);
+        let unseen = hint.and_then(|hint| unseen(ground, row, hint));
         for moved in ground.past.moves.of(row) {
-            for skip in 0..moved.len {
+            // Whoever comes back names all deletions that they know: these are no deeds of their own.
+            let died = ground.item(ground.past.items.find(moved.from)).deleted;
+            let is_own = died == row || unseen.as_ref().is_none_or(|rows| rows.contains(&died));
+            for skip in (0..moved.len).filter(|_| is_own) {
                 let copy = Id { clock: moved.to.clock + skip, ..moved.to };
                 if let Some(other) = double_of(ground, copy, &doubles.letters, hint) {
                     let goes = if has_moved(ground, row, other, copy) { other } else { copy };
@@ -69,6 +73,17 @@ pub(super) fn find(ground: &Ground<'_>, since: u32, hints: &[Hint], own: u64) ->
         doubles.gone.entry(author).or_default().push(Span { client, start, end });
     }
     doubles
+}
+
+/// The rows before another that its author had not seen; `None` if they were there.
+fn unseen(ground: &Ground<'_>, row: u32, hint: &Hint) -> Option<HashSet<u32>> {
+    let Seen::All(seen) = &hint.seen else { return None };
+    let items = (0..ground.past.items.count()).map(|it| ground.item(it));
+    let is_unseen = |item: &&Item| {
+        let place = ground.past.items.place(item.id);
+        item.inserted < row && !seen.has(place.client, place.clock)
+    };
+    Some(items.filter(is_unseen).map(|item| item.inserted).collect())
 }
 
 /// Copies of letters that the server, under the client id `own`, had carried when their author took them back.
@@ -108,7 +123,8 @@ fn double_of(
     hint: Option<&Hint>,
 ) -> Option<Id> {
     let item = ground.item(ground.past.items.find(copy));
-    if !ground.is_live(item) {
+    // A text that is no element has no lines that could be written twice.
+    if !ground.is_live(item) || ground.owner(item.parent).is_none() {
         return None;
     }
     ground.family(copy).into_iter().find(|&other| {

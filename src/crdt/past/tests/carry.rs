@@ -60,7 +60,7 @@ impl Table {
     }
 
     /// Somebody is back: is asked for what they have, and then hears what they lack.
-    fn sync(&mut self, who: &Person) {
+    pub(super) fn sync(&mut self, who: &Person) {
         let seen = Seen::All(Vector(who.doc.transact().state_vector()));
         let brought = lack(&who.doc, &self.server);
         let before = self.server.transact().snapshot();

@@ -167,3 +167,26 @@ fn who_takes_back_words_that_were_carried_takes_back_what_became_of_them() {
     table.sync_all(&people);
     assert_eq!(table.lines()[1..], [format!("heading {}", LINES[1])]);
 }
+
+#[test]
+fn a_line_that_somebody_writes_away_stays_though_its_words_have_moved_elsewhere_meanwhile() {
+    let (mut table, people) = Table::with(&["First line", "test", "Last line"]);
+    let [ann, bo, cy] = &people;
+    // Known to her before she goes away.
+    bo.form(1, "heading");
+    table.sync(bo);
+    table.sync(ann);
+    bo.form(1, "paragraph");
+    table.sync(bo);
+    ann.edit(|page, txn| {
+        let line = page.insert(txn, 0, XmlElementPrelim::empty("paragraph"));
+        line.push_back(txn, XmlTextPrelim::new("test"));
+    });
+    table.sync(ann);
+    table.sync(cy);
+    table.sync_all(&people);
+    assert_eq!(
+        table.lines(),
+        ["paragraph test", "paragraph First line", "paragraph test", "paragraph Last line"]
+    );
+}
