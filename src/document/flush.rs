@@ -107,6 +107,8 @@ pub(super) struct Ack {
 pub(super) struct Undurable {
     merged: Bytes,
     acks: Vec<Ack>,
+    /// What those wrote who get the rest later.
+    own: Vec<(SessionId, Bytes)>,
 }
 
 impl Undurable {
@@ -249,7 +251,7 @@ impl Core {
     /// The batch in flight is in the log: everybody may see it.
     pub(super) fn committed(&mut self, last: Seq, durable: bool) {
         let Some(flight) = self.flight.take() else { return };
-        let Flight { merged, starts, acks, rows, bytes, rescues, .. } = flight;
+        let Flight { merged, starts, acks, batch, rows, bytes, rescues } = flight;
         self.failures = 0;
         self.retry_at = None;
         if rescues {
@@ -265,14 +267,18 @@ impl Core {
         let reply = Reply::Update { update: merged.clone() };
         // A part of what they lack might show a line without its form: they get everything at once.
         let mut except: Vec<SessionId> = self.await_everything().collect();
+        let is_late = |waiting: &Waiting| except.contains(&waiting.session);
+        let own =
+            batch.into_iter().filter(is_late).map(|it| (it.session, it.record.bytes)).collect();
         if durable && self.undurable.is_empty() {
             self.publish(reply, except);
+            self.echo_own(own);
             return self.acknowledge(&acks);
         }
         // To an author its own update is an acknowledgement, which must wait for the disk.
         except.extend(acks.iter().map(|ack| ack.session));
         self.publish(reply, except);
-        self.undurable.push_back(Undurable { merged, acks });
+        self.undurable.push_back(Undurable { merged, acks, own });
     }
 
     /// Who has been asked for what they have before they are told what they lack.
@@ -281,10 +287,18 @@ impl Core {
         asked.map(|sync| sync.session)
     }
 
+    /// Some clients wait for their own update to come back.
+    fn echo_own(&mut self, own: Vec<(SessionId, Bytes)>) {
+        for (session, update) in own {
+            self.send(session, Reply::Update { update });
+        }
+    }
+
     /// The oldest batch that waits for the disk is there.
     pub(super) fn durable(&mut self) {
-        let Some(Undurable { merged, acks }) = self.undurable.pop_front() else { return };
-        let mut told: Vec<SessionId> = self.await_everything().collect();
+        let Some(Undurable { merged, acks, own }) = self.undurable.pop_front() else { return };
+        let mut told: Vec<SessionId> = own.iter().map(|(session, _)| *session).collect();
+        self.echo_own(own);
         for ack in &acks {
             if !told.contains(&ack.session) && self.sessions.contains_key(&ack.session) {
                 told.push(ack.session);
