@@ -68,13 +68,6 @@ impl StateVector {
     pub fn lower(&mut self, client: u64, clock: u32) {
         self.0.set_min(ClientID::new(client), clock);
     }
-
-    /// Covers nothing any more that another does not cover.
-    pub fn cut(&mut self, other: &Self) {
-        let clocks =
-            self.0.iter().map(|(client, clock)| (*client, (*clock).min(other.0.get(client))));
-        self.0 = yrs::StateVector::from_iter(clocks.collect::<Vec<_>>());
-    }
 }
 
 fn var_uint(rest: &mut &[u8]) -> Option<u64> {

@@ -36,14 +36,21 @@ impl Core {
     /// Asks what rows that the log has already have cost, if that is due.
     pub(super) fn examine_log(&mut self, now: Duration) {
         let is_ready = self.flight.is_none() && self.replica.is_some() && self.failures == 0;
-        let is_due = self.must_examine && now >= self.next_look && !self.carries_nothing;
-        if is_ready && is_due {
-            self.must_examine = false;
-            if self.unexamined.is_some() {
-                self.flight = Some(Flight::default());
-                self.examine(Vec::new(), Vec::new(), now);
-            }
+        let is_late = self.may_look_later() && now >= self.next_look;
+        if !is_ready || !(self.must_examine || is_late) {
+            return;
         }
+        (self.must_examine, self.look_later) = (false, false);
+        if self.unexamined.is_some() {
+            self.flight = Some(Flight::default());
+            self.examine(Vec::new(), Vec::new(), now);
+        }
+    }
+
+    /// A look was put off, and nothing is in its way but the time.
+    pub(super) fn may_look_later(&self) -> bool {
+        let is_ready = self.flight.is_none() && self.replica.is_some() && self.failures == 0;
+        self.look_later && is_ready && !self.carries_nothing
     }
 
     /// Sends the batch in flight to the log, and asks first what it has cost. Long looks take a part of the
@@ -62,7 +69,7 @@ impl Core {
             return self.examine(records, hints, now);
         }
         let from = *self.unexamined.get_or_insert(Seq(self.log.last.0 + 1));
-        self.must_examine = true;
+        self.look_later = true;
         let aside = Aside { examine_from: Some(from), ..Aside::default() };
         self.effects.push(Effect::Append { records, aside: Some(aside) });
     }

@@ -133,8 +133,10 @@ pub struct Core {
     pub(super) unseen: Unseen,
     /// Until then a batch that deletes something may have cost text.
     pub(super) wary_until: Duration,
-    /// That is to be found out, when there is time.
+    /// That is to be found out: the document has just been opened.
     pub(super) must_examine: bool,
+    /// That is to be found out when there is time.
+    pub(super) look_later: bool,
     /// When the look that is under way began, and before which time there is none.
     pub(super) look_began: Duration,
     pub(super) next_look: Duration,
@@ -175,11 +177,10 @@ pub(super) enum SyncKind {
     /// It sent step 1, with this state vector: kept as it came, because clients may declare any
     /// number of client ids, and only those that the document knows matter when it is answered.
     Step(Bytes),
-    /// Of a session that has something which the server lacks, and has been asked for it; what it has of
-    /// that which the server had then. What
+    /// As `Step`, of a session that has something which the server lacks, and has been asked for it. What
     /// that costs or doubles is settled before it sees what others have written; at the latest at
     /// this time.
-    AfterIts(StateVector, Duration),
+    AfterIts(Bytes, Duration),
     /// Its outbox was full.
     CatchUp(StateVector),
     /// It may only read, and brought a step 2: fine if there is nothing new in it.
@@ -226,6 +227,7 @@ impl Core {
             unseen: Unseen::default(),
             wary_until: Duration::ZERO,
             must_examine: false,
+            look_later: false,
             look_began: Duration::ZERO,
             next_look: Duration::ZERO,
             carries_nothing: false,

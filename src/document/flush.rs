@@ -233,8 +233,7 @@ impl Core {
             SyncKind::AfterIts(_, until) => Some(until),
             _ => None,
         });
-        let look = (self.must_examine && self.flight.is_none() && self.replica.is_some())
-            .then_some(self.next_look);
+        let look = self.may_look_later().then_some(self.next_look);
         let is_free = self.flight.is_none() && self.undurable.is_empty();
         let asked_first = asked_first.min().filter(|_| is_free && self.replica.is_some());
         [owners, work, look, asked_first].into_iter().flatten().min()
@@ -384,7 +383,7 @@ impl Core {
                     self.answer_step(session, update);
                 }
                 SyncKind::AfterIts(vector, _) => {
-                    let update = replica.encode_diff(&vector);
+                    let update = replica.encode_diff(&replica.known_part(&vector));
                     self.full_until = None;
                     self.send(session, Reply::SyncStep2 { update });
                 }
@@ -450,11 +449,7 @@ impl Core {
                         hints.push(hint);
                     }
                 }
-                Verdict::Known if !self.unseen.deletes_old_places(&waiting) => {}
-                Verdict::Known => {
-                    costs_text = true;
-                    records.push(waiting.record.clone());
-                }
+                Verdict::Known => {}
                 Verdict::Hole => {
                     self.ask_for_the_rest(waiting);
                     continue;

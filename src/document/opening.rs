@@ -72,13 +72,10 @@ impl Core {
         if !lacks || (greeting == Greeting::AtJoin && known.questions.is_empty()) {
             return false;
         }
-        // What it brings is repeated in the answer: to some clients that says "saved".
-        let mut had = replica.known_part(vector);
-        had.cut(&replica.state_vector());
         if greeting == Greeting::AtSync {
             self.greet(session);
         }
-        let kind = SyncKind::AfterIts(had, now + ASKED_FIRST_FOR);
+        let kind = SyncKind::AfterIts(vector.clone(), now + ASKED_FIRST_FOR);
         self.syncs.push(Sync { session, kind });
         true
     }

@@ -71,14 +71,6 @@ impl Unseen {
         edits.for_each(|edit| self.add(Replaced { until, session: None, seq, gone: gone(edit) }));
     }
 
-    /// Whether an update deletes nothing but what others have written anew meanwhile: it goes to the log, so
-    /// that it is known what its author has deleted.
-    pub(super) fn deletes_old_places(&self, waiting: &Waiting) -> bool {
-        let others = self.0.iter().filter(|it| it.session != Some(waiting.session));
-        let mut gone = others.flat_map(|it| &it.gone);
-        gone.any(|gone| waiting.update.summary.deletes.iter().any(|it| overlap(it, gone)))
-    }
-
     fn add(&mut self, replaced: Replaced) {
         if self.0.len() >= REPLACED_MAX {
             self.0.pop_front();
@@ -203,10 +195,6 @@ impl Core {
 /// What an edit deletes; of many stretches only the first.
 fn gone(edit: &Summary) -> Vec<Clocks> {
     edit.deletes.iter().take(SPANS_MAX).copied().collect()
-}
-
-fn overlap(one: &Clocks, other: &Clocks) -> bool {
-    one.client == other.client && one.start < other.end && other.start < one.end
 }
 
 fn beside(edit: &Summary) -> [Option<Place>; 2] {
