@@ -260,6 +260,10 @@ impl Core {
         self.log.rows_since_snapshot += rows;
         self.log.bytes_since_snapshot += bytes;
         if rows == 0 {
+            // It becomes durable like any other.
+            if !durable {
+                self.undurable.push_back(Undurable { merged, acks, own: Vec::new() });
+            }
             return;
         }
         self.published_starts = starts;
