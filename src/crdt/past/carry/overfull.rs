@@ -107,8 +107,8 @@ fn emptied(ground: &Ground<'_>, since: u32, own: u64) -> Vec<u32> {
     (0..ground.past.items.count()).filter(is_emptied).collect()
 }
 
-/// Blocks without letters that rows from `since` on put beside a block with letters, where there may be one
-/// only: an editor whose document was empty for a moment begins a new one.
+/// Blocks without letters that rows from `since` on put beside one with letters or one that came before, where
+/// there may be one only: an editor whose document was empty for a moment begins a new one.
 pub(super) fn begun_anew(ground: &Ground<'_>, since: u32) -> Vec<u32> {
     let stands = |number: &u32| {
         let item = ground.item(*number);
@@ -125,7 +125,7 @@ pub(super) fn begun_anew(ground: &Ground<'_>, since: u32) -> Vec<u32> {
         let is_empty = || !has_letters(*number) && !ground.has_things(*number);
         is_new && ground.owner(item.parent).is_none() && is_empty() && {
             let mut beside = ground.children(item.parent).filter(stands);
-            beside.any(|it| it != *number && has_letters(it))
+            beside.any(|it| it != *number && (has_letters(it) || it < *number))
         }
     };
     (0..ground.past.items.count()).filter(is_begun).collect()
