@@ -5,8 +5,9 @@
 //! answer goes into the same append, and is shown in the same update. So the rules hold by themselves:
 //! nobody sees a line without its text, and a server that dies in between has done nothing or all.
 //!
-//! Where the answer cannot be found, the batch goes to the log with a note of its first row, and the
-//! question is asked again when the document is opened the next time.
+//! Where the answer cannot be found, or comes too slowly to be asked for each time, the batch goes to the
+//! log with a note of its first row. The question is asked with the next look, or when the document is
+//! opened the next time.
 
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! Blocks that an editor deleted because two forms of one line stood in them.
 //!
-//! Where a block may hold one line only (a `blockContainer` of BlockNote), and two people have given that line another form, both forms
-//! meet in each of their editors before the server can take one of them out. A ProseMirror binding answers
-//! that by deleting the block with all that is in it, and then the blocks around it that are left empty.
-//! No person did that: the blocks are written again, with one of the forms.
+//! A `blockContainer` of BlockNote holds one line. When two people give that line another form, both forms
+//! meet in each of their editors before the server can take one of them out. The ProseMirror binding answers
+//! by deleting the block with all that is in it, and then the blocks around it that are left empty. No person
+//! did that: the blocks are written again, with one of the forms.
 //! Source: `y-prosemirror`, `createNodeFromYElement`.
 
 use std::collections::{BTreeMap, HashSet};
@@ -121,7 +121,7 @@ pub(super) fn begun_anew(ground: &Ground<'_>, since: u32) -> Vec<u32> {
     };
     let is_begun = |number: &u32| {
         let item = ground.item(*number);
-        let is_new = item.inserted >= since && item.inserted < NONE && stands(number);
+        let is_new = item.inserted >= since && stands(number);
         let is_empty = || !has_letters(*number) && !ground.has_things(*number);
         is_new && ground.owner(item.parent).is_none() && is_empty() && {
             let mut beside = ground.children(item.parent).filter(stands);

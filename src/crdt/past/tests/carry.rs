@@ -23,7 +23,7 @@ pub(super) struct Table {
 /// Somebody with an editor.
 pub(super) struct Person {
     name: &'static str,
-    pub(super) doc: Doc,
+    doc: Doc,
 }
 
 fn new_doc(client: u64) -> Doc {
@@ -182,6 +182,14 @@ impl Person {
         self.doc.unobserve_update_v1("test").expect("the document is free");
         let updates = std::mem::take(&mut *updates.lock().expect("no test has failed"));
         yrs::merge_updates_v1(updates).expect("updates")
+    }
+
+    /// Takes back what this person does from now on.
+    pub(super) fn undo(&self) -> UndoManager {
+        let page = self.doc.get_or_insert_xml_fragment("page");
+        let mut undo = UndoManager::new();
+        undo.expand_scope(&self.doc, &page);
+        undo
     }
 
     pub(super) fn hears(&self, update: &[u8]) {
@@ -451,9 +459,7 @@ fn formats_go_along_and_end_where_they_ended() {
 fn an_undone_heading_leaves_what_another_wrote_into_it() {
     let (mut table, people) = Table::with(&LINES);
     let bo = &people[1];
-    let page = bo.doc.get_or_insert_xml_fragment("page");
-    let mut undo = UndoManager::new();
-    undo.expand_scope(&bo.doc, &page);
+    let mut undo = bo.undo();
     bo.form(1, "heading");
     undo.reset();
     table.sync_all(&people);

@@ -1,8 +1,6 @@
 //! What editors do in answer to what they are shown, and what people do who are there: each edit reaches
 //! the server by itself, before its author has seen what the others did.
 
-use yrs::UndoManager;
-
 use super::carry::{LINES, MORE, Person, Table, WHOLE, text_of};
 use super::*;
 use crate::crdt::past::carry::{Hint, Seen};
@@ -130,9 +128,7 @@ fn letters_of_somebody_who_is_there_go_with_a_line_whose_element_is_used_for_ano
 fn a_redo_takes_carried_words_along() {
     let (mut table, people) = Table::with(&LINES);
     let bo = &people[1];
-    let page = bo.doc.get_or_insert_xml_fragment("page");
-    let mut undo = UndoManager::new();
-    undo.expand_scope(&bo.doc, &page);
+    let mut undo = bo.undo();
     bo.form(1, "heading");
     undo.reset();
     table.sync_all(&people);
